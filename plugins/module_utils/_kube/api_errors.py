@@ -1,0 +1,128 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a failed request means: the verb, the object, the address, and the next step."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
+
+_PATH = re.compile(
+    r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
+    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?$"
+)
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+class ApiError(LockdownError):
+    """The API server answered, and the answer was no. `status` is the HTTP status."""
+
+    status: int = 0
+
+
+def from_status(method: str, path: str, host: str, status: int, answer: t.Mapping[str, t.Any]) -> ApiError:
+    """The error for an HTTP status of 400 or more."""
+    message = str(answer.get("message") or f"HTTP status {status}").strip().rstrip(".")
+    code, next_step = _advice(method, path, status)
+    details: dict[str, t.Any] = {"status": status, "verb": _verb(method, path), "path": path, "host": host}
+    if status == 403:
+        details["rbac_rule"] = rbac_rule(method, path)
+    error = ApiError(code, f"{method} {host}{path} failed", message, next_step, obj=_object(path), details=details)
+    error.status = status
+    return error
+
+
+def _advice(method: str, path: str, status: int) -> tuple[str, str]:
+    if status == 401:
+        return "api_unauthorized", "Renew the credentials: the API server does not know this token, certificate or user"
+    if status == 403:
+        return "api_forbidden", f"Grant this in {_role_kind(path)}: {_flow_style(rbac_rule(method, path))}"
+    if status == 404:
+        return "api_not_found", "Check the name and the namespace"
+    if status == 409:
+        return "api_conflict", "The object changed meanwhile: run again, the plan is computed anew"
+    if status in (400, 422):
+        return "api_invalid", "Correct what the API server rejects"
+    return "api_failed", "Try again; if it stays so, look into the API server's log"
+
+
+def from_transport(method: str, path: str, host: str, error: Exception) -> LockdownError:
+    """The error for a request that got no answer."""
+    text = _innermost(error)
+    names = {type(link).__name__ for link in _chain(error)}
+    code, next_step = "api_unreachable", "Check the server's address, the network and the proxy"
+    if "ReadTimeoutError" in names:
+        code, next_step = "api_timeout", "The server accepted the connection and went silent: raise request_timeout or check it"
+    elif any("SSL" in name or "Certificate" in name for name in names):
+        code, next_step = "api_tls", "Give the CA that signed the server's certificate (ca_cert or kubeconfig)"
+    return LockdownError(
+        code, f"{method} {host}{path} got no answer", text, next_step, obj=_object(path), details={"host": host, "path": path}
+    )
+
+
+def not_kubernetes(method: str, path: str, host: str) -> LockdownError:
+    return LockdownError(
+        "api_not_kubernetes",
+        f"{method} {host}{path} was answered with something that is not JSON",
+        "the address belongs to another service or to a proxy's login page",
+        "Check host and proxy",
+        details={"host": host, "path": path},
+    )
+
+
+def rbac_rule(method: str, path: str) -> dict[str, t.Any]:
+    """The RBAC rule that permits this request, as small as RBAC can express it."""
+    match = _PATH.match(path)
+    if match is None:
+        return {"nonResourceURLs": [path], "verbs": ["get"]}
+    rule: dict[str, t.Any] = {
+        "apiGroups": [match["group"] or ""],
+        "resources": [match["resource"]],
+        "verbs": [_verb(method, path)],
+    }
+    if match["name"]:
+        rule["resourceNames"] = [match["name"]]
+    return rule
+
+
+def _verb(method: str, path: str) -> str:
+    match = _PATH.match(path)
+    if method == "GET":
+        return "list" if match and not match["name"] else "get"
+    return _VERBS.get(method, method.lower())
+
+
+def _role_kind(path: str) -> str:
+    match = _PATH.match(path)
+    namespace = match["namespace"] if match else None
+    return f"a Role in namespace {namespace}" if namespace else "a ClusterRole"
+
+
+def _flow_style(rule: t.Mapping[str, t.Any]) -> str:
+    parts = (f"{key}: [{', '.join(repr(item) if not item else item for item in value)}]" for key, value in rule.items())
+    return "{" + ", ".join(parts) + "}"
+
+
+def _object(path: str) -> ObjectRef | None:
+    match = _PATH.match(path)
+    if match is None:
+        return None
+    return ObjectRef(kind=match["resource"], namespace=match["namespace"] or "", name=match["name"] or "")
+
+
+def _chain(error: BaseException | None) -> t.Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "reason", None) if isinstance(getattr(error, "reason", None), BaseException) else (
+            error.__cause__ or error.__context__
+        )
+
+
+def _innermost(error: Exception) -> str:
+    texts = [str(link) for link in _chain(error) if str(link)]
+    return (texts[-1] if texts else type(error).__name__).rstrip(".")

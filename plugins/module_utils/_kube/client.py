@@ -1,0 +1,142 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kubernetes library's transport, used below its API classes.
+
+`ApiClient.call_api` changed its signature in client 36; the connection pool and the configuration
+did not, so this works on every supported version.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from kubernetes import config as kube_config
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import Connection
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+
+_USER_AGENT = "netguard.lockdown"
+
+
+class Transport:
+    """Sends one request and returns status, headers and body; knows no Kubernetes semantics."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._configuration = _configure(connection)
+        self.host: str = self._configuration.host.rstrip("/")
+        self._pool = ApiClient(self._configuration).rest_client.pool_manager
+        self._impersonation = _impersonation(connection)
+
+    def send(
+        self, method: str, target: str, payload: bytes | None, content_type: str, timeout: t.Any
+    ) -> tuple[int, t.Mapping[str, str], bytes]:
+        response = self._pool.request(
+            method,
+            self.host + target,
+            headers=self._headers(content_type),
+            body=payload,
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+        )
+        return response.status, response.headers, response.data
+
+    def _headers(self, content_type: str) -> t.Any:
+        from urllib3 import HTTPHeaderDict
+
+        headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
+        headers["Content-Type"] = content_type
+        # Asked for each request, because this is what refreshes the token of an exec plugin.
+        token = self._configuration.get_api_key_with_prefix("authorization")
+        if token:
+            headers["Authorization"] = token
+        elif self._configuration.username:
+            headers["Authorization"] = self._configuration.get_basic_auth_token()
+        for name, value in self._impersonation:
+            headers.add(name, value)
+        return headers
+
+
+def _configure(connection: Connection) -> t.Any:
+    values = connection.values
+    configuration = Configuration()
+    if connection.is_direct:
+        _set_direct(configuration, values)
+    else:
+        _load(configuration, values)
+    if not connection.verify_tls:
+        configuration.verify_ssl = False
+    _refuse_silent_insecurity(configuration, connection)
+    if values.get("proxy"):
+        configuration.proxy = values["proxy"]
+    if values.get("no_proxy"):
+        configuration.no_proxy = values["no_proxy"]
+    return configuration
+
+
+def _set_direct(configuration: t.Any, values: t.Mapping[str, t.Any]) -> None:
+    configuration.host = values["host"]
+    if values.get("api_key"):
+        configuration.api_key = {"authorization": f"Bearer {values['api_key']}"}
+    configuration.username = values.get("username")
+    configuration.password = values.get("password")
+    configuration.cert_file = values.get("client_cert")
+    configuration.key_file = values.get("client_key")
+    configuration.ssl_ca_cert = values.get("ca_cert")
+
+
+def _load(configuration: t.Any, values: t.Mapping[str, t.Any]) -> None:
+    try:
+        kube_config.load_kube_config(
+            config_file=values.get("kubeconfig"),
+            context=values.get("context"),
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    except Exception as error:
+        if values.get("kubeconfig") or values.get("context") or not _load_incluster(configuration):
+            raise _unusable_kubeconfig(values, error) from error
+
+
+def _load_incluster(configuration: t.Any) -> bool:
+    try:
+        kube_config.load_incluster_config(client_configuration=configuration)
+    except kube_config.ConfigException:
+        return False
+    return True
+
+
+def _unusable_kubeconfig(values: t.Mapping[str, t.Any], error: Exception) -> LockdownError:
+    name = values.get("kubeconfig") or "the default kubeconfig"
+    context = f", context {values['context']}" if values.get("context") else ""
+    # A YAML error quotes the lines it stumbled over, and those may hold a token.
+    why = str(error) if isinstance(error, (kube_config.ConfigException, OSError)) else type(error).__name__
+    return LockdownError(
+        "unusable_kubeconfig",
+        f"Cannot load {name}{context}",
+        why.strip().rstrip(".") or type(error).__name__,
+        "Name a readable kubeconfig (option kubeconfig, K8S_AUTH_KUBECONFIG or KUBECONFIG) and an existing context",
+    )
+
+
+def _refuse_silent_insecurity(configuration: t.Any, connection: Connection) -> None:
+    if connection.insecure_by_task:
+        return
+    plain = not str(configuration.host).startswith("https://")
+    if plain or not configuration.verify_ssl:
+        why = f"{configuration.host} is not an https address" if plain else "the kubeconfig sets insecure-skip-tls-verify"
+        raise LockdownError(
+            "tls_verification_off",
+            "Refused to connect without TLS verification",
+            why,
+            "Use a verified https server, or accept the risk with validate_certs: false in the task",
+        )
+
+
+def _impersonation(connection: Connection) -> list[tuple[str, str]]:
+    values = connection.values
+    headers = [("Impersonate-User", values["impersonate_user"])] if values.get("impersonate_user") else []
+    return headers + [("Impersonate-Group", group) for group in values.get("impersonate_groups") or []]

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only room that talks to the Kubernetes API: raw JSON over the client library's transport.
+
+The library does authentication, TLS, exec plugins and proxies. Its generated API classes are not
+used: importing one costs more than all the requests of a run.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import os
+import time
+import typing as t
+from datetime import datetime, timezone
+from urllib.parse import urlencode
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import Connection, resolve
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import (
+    ApiError,
+    from_status,
+    from_transport,
+    not_kubernetes,
+)
+
+Json = dict[str, t.Any]
+Query = t.Mapping[str, t.Any]
+
+FIELD_MANAGER = "netguard.lockdown"
+_PAGE = 500
+_THROTTLED_TRIES = 3
+_THROTTLED_WAIT_SECONDS = 2.0
+
+
+class Session:
+    """One connection to one API server, with bounded waits.
+
+    :arg connect_timeout: seconds until a connection must stand, TLS included.
+    :arg request_timeout: seconds the server may be silent within one answer.
+    """
+
+    def __init__(self, connection: Connection, *, connect_timeout: float, request_timeout: float) -> None:
+        # Deferred: without the library only a module that needs a cluster may fail.
+        import urllib3
+
+        from ansible_collections.netguard.lockdown.plugins.module_utils._kube.client import Transport
+
+        self._transport = Transport(connection)
+        self._timeout = urllib3.Timeout(connect=connect_timeout, read=request_timeout)
+        self.host = self._transport.host
+        self.source = connection.source
+        self._clock_offset: float = 0.0
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Session:
+        return cls(
+            resolve(params, os.environ),
+            connect_timeout=params["connect_timeout"],
+            request_timeout=params["request_timeout"],
+        )
+
+    def get(self, path: str, query: Query | None = None) -> Json:
+        return self.request("GET", path, query)
+
+    def find(self, path: str, query: Query | None = None) -> Json | None:
+        """The object, or None where the server says that there is none."""
+        try:
+            return self.get(path, query)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(self, path: str, query: Query | None = None) -> list[Json]:
+        """All items of a collection, page by page, with their kind and apiVersion filled in."""
+        items: list[Json] = []
+        params: Json = {**(query or {}), "limit": _PAGE}
+        while True:
+            page = self.get(path, params)
+            kind = str(page.get("kind", "")).removesuffix("List")
+            for item in page.get("items") or []:
+                item.setdefault("kind", kind)
+                item.setdefault("apiVersion", page.get("apiVersion", ""))
+                items.append(item)
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return items
+            params["continue"] = token
+
+    def apply(self, path: str, body: Json, *, force: bool, dry_run: bool = False) -> Json:
+        """Server-side apply as this collection's field manager."""
+        query: Json = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        if dry_run:
+            query["dryRun"] = "All"
+        return self.request("PATCH", path, query, body, "application/apply-patch+yaml")
+
+    def create(self, path: str, body: Json, *, dry_run: bool = False, manager: str = FIELD_MANAGER) -> Json:
+        query: Json = {"fieldManager": manager}
+        if dry_run:
+            query["dryRun"] = "All"
+        return self.request("POST", path, query, body)
+
+    def replace(self, path: str, body: Json) -> Json:
+        return self.request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
+
+    def delete(self, path: str, *, uid: str, resource_version: str, dry_run: bool = False) -> None:
+        """Delete exactly the object that was read: another one of that name, or a newer state, is a conflict."""
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        }
+        if dry_run:
+            body["dryRun"] = ["All"]
+        self.request("DELETE", path, None, body)
+
+    def server_now(self) -> datetime:
+        """The API server's clock as of its last answer: runs on different machines compare against one clock."""
+        return datetime.fromtimestamp(time.time() + self._clock_offset, tz=timezone.utc)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        target = f"{path}?{urlencode(query)}" if query else path
+        payload = None if body is None else json.dumps(body).encode()
+        for attempt in range(_THROTTLED_TRIES):
+            status, headers, data = self._send(method, target, payload, content_type)
+            if status != 429 or attempt == _THROTTLED_TRIES - 1:
+                break
+            time.sleep(_throttled_wait(headers.get("Retry-After")))
+        answer = self._decode(method, path, status, data)
+        if status >= 400:
+            raise from_status(method, path, self.host, status, answer)
+        return answer
+
+    def _send(
+        self, method: str, target: str, payload: bytes | None, content_type: str
+    ) -> tuple[int, t.Mapping[str, str], bytes]:
+        try:
+            status, headers, data = self._transport.send(method, target, payload, content_type, self._timeout)
+        except LockdownError:
+            raise
+        except Exception as error:
+            raise from_transport(method, target.partition("?")[0], self.host, error) from error
+        self._note_clock(headers.get("Date"))
+        return status, headers, data
+
+    def _decode(self, method: str, path: str, status: int, data: bytes) -> Json:
+        try:
+            answer = json.loads(data) if data else {}
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict):
+            return answer
+        if status >= 400:
+            return {"message": data[:200].decode(errors="replace")}
+        raise not_kubernetes(method, path, self.host)
+
+    def _note_clock(self, date: str | None) -> None:
+        if date:
+            self._clock_offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+
+
+def _throttled_wait(retry_after: str | None) -> float:
+    try:
+        return min(float(retry_after or 1), _THROTTLED_WAIT_SECONDS)
+    except ValueError:
+        return 1.0
