@@ -10,8 +10,8 @@ import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 
-Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Address: t.TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: t.TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Instance metadata services hand out credentials: link-local in both families, the addresses of
 # AWS (IPv6), Oracle and Alibaba Cloud outside of it.

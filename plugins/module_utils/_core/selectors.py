@@ -33,10 +33,11 @@ def matches(selector: Selector | None, labels: Labels) -> bool:
 
 def _satisfied(expression: t.Mapping[str, t.Any], labels: Labels) -> bool:
     key, operator = expression["key"], expression["operator"]
+    values: list[str] = expression.get("values") or []
     if operator == "In":
-        return labels.get(key) in expression["values"] if key in labels else False
+        return key in labels and labels[key] in values
     if operator == "NotIn":
-        return key not in labels or labels[key] not in expression["values"]
+        return key not in labels or labels[key] not in values
     return (key in labels) == (operator == "Exists")
 
 
@@ -62,6 +63,13 @@ def as_query(selector: Selector) -> str:
         else:
             parts.append(key if operator == "Exists" else f"!{key}")
     return ",".join(parts)
+
+
+def describe(selector: Selector | None, everything: str) -> str:
+    """The selector for people; `everything` is the word for one without requirements."""
+    if selector is None or selects_everything(selector):
+        return everything
+    return as_query(selector)
 
 
 def validate(selector: t.Any, where: str) -> None:

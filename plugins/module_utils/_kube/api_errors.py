@@ -55,11 +55,19 @@ def from_transport(method: str, path: str, host: str, error: Exception) -> Lockd
     names = {type(link).__name__ for link in _chain(error)}
     code, next_step = "api_unreachable", "Check the server's address, the network and the proxy"
     if "ReadTimeoutError" in names:
-        code, next_step = "api_timeout", "The server accepted the connection and went silent: raise request_timeout or check it"
+        code, next_step = (
+            "api_timeout",
+            "The server accepted the connection and went silent: raise request_timeout or check it",
+        )
     elif any("SSL" in name or "Certificate" in name for name in names):
         code, next_step = "api_tls", "Give the CA that signed the server's certificate (ca_cert or kubeconfig)"
     return LockdownError(
-        code, f"{method} {host}{path} got no answer", text, next_step, obj=_object(path), details={"host": host, "path": path}
+        code,
+        f"{method} {host}{path} got no answer",
+        text,
+        next_step,
+        obj=_object(path),
+        details={"host": host, "path": path},
     )
 
 
@@ -102,7 +110,7 @@ def _role_kind(path: str) -> str:
 
 
 def _flow_style(rule: t.Mapping[str, t.Any]) -> str:
-    parts = (f"{key}: [{', '.join(repr(item) if not item else item for item in value)}]" for key, value in rule.items())
+    parts = (f"{key}: [{', '.join(item or repr(item) for item in value)}]" for key, value in rule.items())
     return "{" + ", ".join(parts) + "}"
 
 
@@ -118,8 +126,10 @@ def _chain(error: BaseException | None) -> t.Iterator[BaseException]:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = getattr(error, "reason", None) if isinstance(getattr(error, "reason", None), BaseException) else (
-            error.__cause__ or error.__context__
+        error = (
+            getattr(error, "reason", None)
+            if isinstance(getattr(error, "reason", None), BaseException)
+            else (error.__cause__ or error.__context__)
         )
 
 

@@ -14,6 +14,7 @@ import typing as t
 from kubernetes import config as kube_config
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
+from urllib3 import HTTPHeaderDict, Timeout
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import Connection
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
@@ -31,7 +32,7 @@ class Transport:
         self._impersonation = _impersonation(connection)
 
     def send(
-        self, method: str, target: str, payload: bytes | None, content_type: str, timeout: t.Any
+        self, method: str, target: str, payload: bytes | None, content_type: str, timeout: Timeout
     ) -> tuple[int, t.Mapping[str, str], bytes]:
         response = self._pool.request(
             method,
@@ -45,8 +46,6 @@ class Transport:
         return response.status, response.headers, response.data
 
     def _headers(self, content_type: str) -> t.Any:
-        from urllib3 import HTTPHeaderDict
-
         headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
         headers["Content-Type"] = content_type
         # Asked for each request, because this is what refreshes the token of an exec plugin.
@@ -127,7 +126,9 @@ def _refuse_silent_insecurity(configuration: t.Any, connection: Connection) -> N
         return
     plain = not str(configuration.host).startswith("https://")
     if plain or not configuration.verify_ssl:
-        why = f"{configuration.host} is not an https address" if plain else "the kubeconfig sets insecure-skip-tls-verify"
+        why = (
+            f"{configuration.host} is not an https address" if plain else "the kubeconfig sets insecure-skip-tls-verify"
+        )
         raise LockdownError(
             "tls_verification_off",
             "Refused to connect without TLS verification",

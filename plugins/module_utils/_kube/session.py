@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import Connection, resolve
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ownership import FIELD_MANAGER
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import (
     ApiError,
     from_status,
@@ -29,7 +30,6 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors
 Json = dict[str, t.Any]
 Query = t.Mapping[str, t.Any]
 
-FIELD_MANAGER = "netguard.lockdown"
 _PAGE = 500
 _THROTTLED_TRIES = 3
 _THROTTLED_WAIT_SECONDS = 2.0

@@ -41,10 +41,15 @@ def run(module: AnsibleModule, work: t.Callable[[Session], dict[str, t.Any]]) ->
     try:
         result = work(_session(module))
     except LockdownError as error:
-        module.fail_json(msg=str(error), failure=error.as_result())
+        fail(module, error)
     for warning in result.pop("warnings", []):
         module.warn(warning)
-    module.exit_json(**result)
+    raise module.exit_json(**result)
+
+
+def fail(module: AnsibleModule, error: LockdownError) -> t.NoReturn:
+    """End the module with the error as a sentence and as data."""
+    raise module.fail_json(msg=str(error), failure=error.as_result())
 
 
 def _session(module: AnsibleModule) -> Session:
@@ -57,7 +62,7 @@ def _session(module: AnsibleModule) -> Session:
         return Session.from_params(module.params)
     except ImportError as error:
         library = missing_required_lib("kubernetes")
-        module.fail_json(
+        raise module.fail_json(
             msg=f"{library} The interpreter is {sys.executable}.",
             exception=traceback.format_exc(),
             failure=LockdownError(
@@ -66,4 +71,4 @@ def _session(module: AnsibleModule) -> Session:
                 f"{error} (interpreter {sys.executable})",
                 "Install kubernetes>=28.1.0,!=36.0.* for this interpreter, or set ansible_python_interpreter",
             ).as_result(),
-        )
+        ) from error

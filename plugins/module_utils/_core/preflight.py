@@ -1,0 +1,260 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is affected: pods, neighbours and other people's policies, judged before anything is written."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, policy, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.effects import describe_peer, permissions
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.plan import Plan
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.policy import Json, Policy
+
+_COMPLETED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The user's explicit words. Each turns one refusal into a report."""
+
+    uncovered_pods: bool = False
+    foreign_policies: t.Collection[str] = ()
+    no_pods: bool = False
+    unisolated_pods: bool = False
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod as far as policies see it. A pod without a name stands for those that may come."""
+
+    name: str
+    labels: t.Mapping[str, str]
+    address: str = ""
+
+    @classmethod
+    def from_api(cls, obj: t.Mapping[str, t.Any]) -> Pod:
+        metadata, status = obj["metadata"], obj.get("status") or {}
+        return cls(str(metadata["name"]), metadata.get("labels") or {}, str(status.get("podIP") or ""))
+
+
+def why_skipped(obj: t.Mapping[str, t.Any]) -> str:
+    """Why policies do not apply to a pod, or an empty text."""
+    if (obj.get("status") or {}).get("phase") in _COMPLETED:
+        return "it has completed"
+    if (obj.get("spec") or {}).get("hostNetwork"):
+        return "it uses its node's network, where policies do not apply"
+    return ""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The judgement over one plan. `pods` are those that policies can affect."""
+
+    plan: Plan
+    instance: str
+    pods: t.Sequence[Pod]
+    skipped: t.Sequence[tuple[str, str]] = ()
+
+    @classmethod
+    def of(cls, plan: Plan, instance: str, objects: t.Sequence[t.Mapping[str, t.Any]]) -> Preflight:
+        reasons = [(obj, why_skipped(obj)) for obj in objects]
+        return cls(
+            plan=plan,
+            instance=instance,
+            pods=[Pod.from_api(obj) for obj, why in reasons if not why],
+            skipped=[(str(obj["metadata"]["name"]), why) for obj, why in reasons if why],
+        )
+
+    @property
+    def _wanted(self) -> list[Policy]:
+        return [
+            change.after
+            for change in self.plan.changes
+            if change.after and ownership.belongs(change.after, self.instance)
+        ]
+
+    @property
+    def _allows(self) -> list[Policy]:
+        return [item for item in self._wanted if policy.allows_something(item)]
+
+    def covered(self) -> list[Pod]:
+        """The pods that an allow policy of this instance selects."""
+        return [pod for pod in self.pods if _selecting(self._allows, pod)]
+
+    def uncovered(self) -> list[Pod]:
+        """Pods that this instance isolates and that no policy of anybody permits anything."""
+        outcome = self.plan.outcome()
+        permitting = [item for item in outcome if policy.allows_something(item)]
+        return [pod for pod in self.pods if _selecting(self._wanted, pod) and not _selecting(permitting, pod)]
+
+    def newly_cut_off(self) -> list[Pod]:
+        """Those of the uncovered pods that this plan isolates in a direction that was open."""
+        return [
+            pod
+            for pod in self.uncovered()
+            if _isolation(self.plan.outcome(), pod.labels) - _isolation(self.plan.live, pod.labels)
+        ]
+
+    def unisolated(self) -> list[Pod]:
+        """Pods, running or to come, that lose isolation in a direction."""
+        to_come = [_representative(change.before) for change in self.plan.writes if change.before]
+        before, after = self.plan.live, self.plan.outcome()
+        return [
+            pod
+            for pod in [*self.pods, *_unique(to_come)]
+            if _isolation(before, pod.labels) - _isolation(after, pod.labels)
+        ]
+
+    def foreign(self) -> list[tuple[Policy, list[str]]]:
+        """Policies of others that select our pods, each with what it adds to ours."""
+        ours = set().union(*(permissions(item) for item in self._allows)) if self._allows else set()
+        subjects = [*self.covered(), *(_representative(item) for item in self._allows)]
+        found = []
+        for item in self.plan.outcome():
+            mine = ownership.belongs(item, self.instance)
+            if not mine and any(policy.selects(item, pod.labels) for pod in subjects):
+                found.append((item, sorted(permissions(item) - ours)))
+        return found
+
+    def check(self, accepted: Accepted) -> None:
+        """Raise for the first thing that the user has not accepted."""
+        self._check_pods(accepted)
+        self._check_uncovered(accepted)
+        self._check_foreign(accepted)
+        self._check_unisolated(accepted)
+
+    def _check_pods(self, accepted: Accepted) -> None:
+        if self._allows and not self.covered() and not accepted.no_pods:
+            chosen = "; ".join(selectors.describe(item["spec"].get("podSelector"), "all pods") for item in self._allows)
+            raise LockdownError(
+                "no_pods",
+                "The pod selector matches no pod",
+                f"none of the {len(self.pods)} pods of the namespace matches: {chosen}",
+                "Correct the selector, or set accept_no_pods where the pods come later",
+            )
+
+    def _check_uncovered(self, accepted: Accepted) -> None:
+        pods = [pod.name for pod in self.newly_cut_off()]
+        if pods and not accepted.uncovered_pods:
+            raise LockdownError(
+                "uncovered_pods",
+                "The plan would cut off pods that no allow policy covers",
+                f"nothing permits any traffic of {', '.join(pods)}",
+                "Cover them with a policy or move them away, or set accept_uncovered_pods",
+                details={"pods": pods},
+            )
+
+    def _check_foreign(self, accepted: Accepted) -> None:
+        names = [policy.name_of(item) for item, adds in self.foreign() if adds]
+        open_names = sorted(set(names) - set(accepted.foreign_policies))
+        if self._allows and open_names:
+            raise LockdownError(
+                "foreign_policies",
+                "Policies of others widen what ours permit",
+                f"{', '.join(open_names)} select the same pods, and policies add up",
+                "Remove them, hand them over with replace_policies, or list them in accept_foreign_policies",
+                details={"policies": open_names},
+            )
+
+    def _check_unisolated(self, accepted: Accepted) -> None:
+        pods = self.unisolated()
+        if pods and not accepted.unisolated_pods:
+            shown = [pod.name or f"future pods [{_labels_text(pod)}]" for pod in pods]
+            raise LockdownError(
+                "unisolated_pods",
+                "The plan would leave pods without isolation",
+                f"no policy would restrict a direction any more for {', '.join(shown)}",
+                "Set accept_unisolated_pods if that is meant",
+                details={"pods": shown},
+            )
+
+    def as_dict(self, accepted: Accepted, peers: list[Json]) -> Json:
+        return {
+            "pods": [
+                {"name": pod.name, "address": pod.address, "covered_by": _names(_selecting(self._allows, pod))}
+                for pod in self.covered()
+            ],
+            "uncovered_pods": [pod.name for pod in self.uncovered()],
+            "skipped_pods": [{"name": name, "why": why} for name, why in self.skipped],
+            "foreign_policies": [
+                {
+                    "name": policy.name_of(item),
+                    "owner": _owner(item),
+                    "widens": bool(adds),
+                    "effects": adds,
+                    "accepted": policy.name_of(item) in accepted.foreign_policies,
+                }
+                for item, adds in self.foreign()
+            ],
+            "peers": peers,
+        }
+
+
+@dataclass(frozen=True)
+class PeerQuery:
+    """A peer of a rule that selects pods, to be looked up in the cluster."""
+
+    policy: str
+    sentence: str
+    namespaces: selectors.Selector | None
+    pods: selectors.Selector
+
+
+def peer_queries(definitions: t.Sequence[Policy]) -> list[PeerQuery]:
+    """Every distinct selecting peer of the definitions."""
+    queries: dict[tuple[str, str], PeerQuery] = {}
+    for item in definitions:
+        for direction, _rules, peers in policy.DIRECTIONS:
+            for rule in policy.rules_of(item, direction):
+                for peer in rule[peers]:
+                    if not peer.get("ipBlock"):
+                        query = _peer_query(item, peer)
+                        queries.setdefault((query.policy, query.sentence), query)
+    return list(queries.values())
+
+
+def _peer_query(item: Policy, peer: Policy) -> PeerQuery:
+    return PeerQuery(
+        policy.name_of(item), describe_peer(peer), peer.get("namespaceSelector"), peer.get("podSelector") or {}
+    )
+
+
+def _selecting(policies: t.Iterable[Policy], pod: Pod) -> list[Policy]:
+    return [item for item in policies if policy.selects(item, pod.labels)]
+
+
+def _isolation(policies: t.Iterable[Policy], labels: t.Mapping[str, str]) -> set[str]:
+    return {direction for item in policies if policy.selects(item, labels) for direction in policy.isolates(item)}
+
+
+def _representative(item: Policy) -> Pod:
+    """A pod that the policy selects, as far as equality requirements tell."""
+    selector = item["spec"].get("podSelector") or {}
+    labels = dict(selector.get("matchLabels") or {})
+    for rule in selector.get("matchExpressions") or []:
+        if rule["operator"] in ("In", "Exists"):
+            labels.setdefault(rule["key"], (rule.get("values") or ["any"])[0])
+    return Pod("", labels)
+
+
+def _unique(pods: t.Sequence[Pod]) -> list[Pod]:
+    return list({_labels_text(pod): pod for pod in pods}.values())
+
+
+def _labels_text(pod: Pod) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(pod.labels.items())) or "any labels"
+
+
+def _names(policies: t.Iterable[Policy]) -> list[str]:
+    return sorted(policy.name_of(item) for item in policies)
+
+
+def _owner(item: Policy) -> str:
+    if ownership.has_our_labels(item):
+        return f"netguard.lockdown instance {item['metadata']['labels'].get(ownership.INSTANCE_LABEL, '')}"
+    managers = {str(entry.get("manager")) for entry in item["metadata"].get("managedFields") or []}
+    return ", ".join(sorted(managers)) or "unknown"

@@ -1,0 +1,306 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of module network_policies: read, plan, judge, and only then write."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import plan, policy, selectors, undo
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ownership import require_instance_name
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.preflight import (
+    Accepted,
+    PeerQuery,
+    Preflight,
+    peer_queries,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube import policy_writer
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.lease import Lease
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.undo_record import UndoRecord
+
+
+@dataclass(frozen=True)
+class Task:
+    """The module's options, checked as far as that goes without a cluster."""
+
+    namespace: str
+    instance: str
+    definitions: t.Sequence[Json]
+    operation: str
+    revision: str
+    prune: bool
+    replace: t.Collection[str]
+    expected_digest: str
+    cluster_uid: str
+    accepted: Accepted
+    lock_timeout: float
+    check_mode: bool
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any], *, check_mode: bool) -> Task:
+        require_instance_name(params["instance"])
+        absent = params["state"] == "absent"
+        definitions = [] if absent else params["definitions"] or []
+        return cls(
+            namespace=params["namespace"],
+            instance=params["instance"],
+            definitions=[
+                policy.prepare(
+                    item, namespace=params["namespace"], instance=params["instance"], where=f"definitions[{index}]"
+                )
+                for index, item in enumerate(definitions)
+            ],
+            operation=undo.REMOVE if absent else undo.ROLLBACK if params["revision"] else undo.APPLY,
+            revision=params["revision"] or "",
+            prune=absent or params["prune"],
+            replace=params["replace_policies"] or (),
+            expected_digest=params["expected_digest"] or "",
+            cluster_uid=params["cluster_uid"] or "",
+            accepted=Accepted(
+                uncovered_pods=params["accept_uncovered_pods"],
+                foreign_policies=params["accept_foreign_policies"] or (),
+                no_pods=params["accept_no_pods"],
+                unisolated_pods=params["accept_unisolated_pods"],
+            ),
+            lock_timeout=params["lock_timeout"],
+            check_mode=check_mode,
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A plan together with what it was judged against."""
+
+    plan: plan.Plan
+    preflight: Preflight
+    digest: str
+    history: undo.History | None
+    target: undo.Revision | None
+
+
+class PolicyRun:
+    def __init__(self, session: Session, task: Task) -> None:
+        self._session = session
+        self._task = task
+        self._record = UndoRecord(session, task.namespace, task.instance)
+        self._uid = ""
+
+    def execute(self) -> Json:
+        self._uid = self._cluster_uid()
+        judged = self._judge()
+        if not judged.plan.writes:
+            return self._result(judged, dry_run="none", peers=[])
+        peers = self._peers(judged)
+        if self._task.check_mode:
+            mode = policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=True)
+            return self._result(judged, dry_run=mode, peers=peers)
+        return self._write(peers)
+
+    def _judge(self) -> Judged:
+        history = self._record.read() if self._needs_history() else None
+        target = history.target(self._task.revision) if history and self._task.operation == undo.ROLLBACK else None
+        live = policy_writer.list_policies(self._session, self._task.namespace)
+        made = plan.make_plan(self._wanted(history, target), live, instance=self._task.instance)
+        digest = made.digest(cluster_uid=self._uid, namespace=self._task.namespace, instance=self._task.instance)
+        self._check_digest(made, digest, history)
+        pods = self._session.list(f"/api/v1/namespaces/{self._task.namespace}/pods")
+        preflight = Preflight.of(made, self._task.instance, pods)
+        preflight.check(self._task.accepted)
+        return Judged(made, preflight, digest, history, target)
+
+    def _needs_history(self) -> bool:
+        if self._task.operation == undo.ROLLBACK:
+            self._require_namespace()
+            return True
+        return bool(self._task.expected_digest)
+
+    def _wanted(self, history: undo.History | None, target: undo.Revision | None) -> plan.Wanted:
+        if history is not None and target is not None:
+            return history.wanted(target)
+        return plan.Wanted(self._task.definitions, replace=self._task.replace, prune=self._task.prune)
+
+    def _check_digest(self, made: plan.Plan, digest: str, history: undo.History | None) -> None:
+        expected = self._task.expected_digest
+        if not expected or expected == digest:
+            return
+        head = history.head if history else None
+        if not made.writes and head is not None and head.plan_digest == expected:
+            return
+        raise LockdownError(
+            "plan_changed",
+            "The plan is not the one that was approved",
+            f"its digest is {digest}, and {expected} was expected: the cluster or the options have changed since",
+            "Look at the new plan (check mode), and approve its digest",
+            details={"digest": digest, "expected_digest": expected, "steps": _steps(made)},
+        )
+
+    def _write(self, peers: list[Json]) -> Json:
+        lease = Lease(
+            self._session,
+            self._task.namespace,
+            self._task.instance,
+            holder=f"{_who()}:{os.getpid()}",
+            wait_seconds=self._task.lock_timeout,
+        )
+        with lease:
+            # What was judged before the Lease may be old: another run may have written meanwhile.
+            judged = self._judge()
+            if not judged.plan.writes:
+                return self._result(judged, dry_run="none", peers=peers)
+            mode = policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=False)
+            history = (judged.history or self._record.read()).begin(
+                judged.plan,
+                instance=self._task.instance,
+                operation=self._task.operation,
+                now=self._session.server_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                by=_who(),
+                plan_digest=judged.digest,
+                restores=judged.target.number if judged.target else None,
+            )
+            self._record.write(history)
+            self._write_all(judged.plan.writes, lease)
+            history = history.mark(undo.APPLIED)
+            self._record.write(history)
+        return self._result(judged, dry_run=mode, peers=peers, head=history.head)
+
+    def _write_all(self, changes: t.Sequence[plan.Change], lease: Lease) -> None:
+        done: list[tuple[plan.Change, Json | None]] = []
+        for change in changes:
+            lease.renew()
+            try:
+                done.append((change, policy_writer.write(self._session, change)))
+            except LockdownError as error:
+                raise self._stopped(change, error, done) from error
+
+    def _stopped(
+        self, change: plan.Change, error: LockdownError, done: list[tuple[plan.Change, Json | None]]
+    ) -> LockdownError:
+        """Take back what was written, in reverse, and tell how far that went."""
+        pending = list(done)
+        why = error.why
+        try:
+            while pending:
+                policy_writer.take_back(self._session, *pending[-1])
+                pending.pop()
+            next_step = f"Nothing is left changed. {error.next_step}"
+        except LockdownError as second:
+            names = ", ".join(item.name for item, _written in pending)
+            why = f"{why}; taking back {names} failed too: {second.why}"
+            next_step = "Run again to complete the change, or roll back"
+        return LockdownError(
+            error.code,
+            f"Stopped at {change.action} of {policy.reference(change.subject)}",
+            why,
+            next_step,
+            obj=policy.reference(change.subject),
+            details={**error.details, "left_changed": [item.name for item, _written in pending]},
+        )
+
+    def _result(
+        self,
+        judged: Judged,
+        *,
+        dry_run: str,
+        peers: list[Json],
+        head: undo.Revision | None = None,
+    ) -> Json:
+        changes = [change.as_dict() for change in judged.plan.changes]
+        return {
+            "changed": bool(judged.plan.writes),
+            "digest": judged.digest,
+            "dry_run": dry_run,
+            "policies": changes,
+            "preflight": judged.preflight.as_dict(self._task.accepted, peers),
+            "cluster": {"uid": self._uid},
+            "revision": head.summary() if head else None,
+            "diff": _diff(judged.plan),
+            "warnings": _warnings(judged),
+        }
+
+    def _cluster_uid(self) -> str:
+        uid = str(self._session.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
+        pinned = self._task.cluster_uid
+        if pinned and pinned != uid:
+            raise LockdownError(
+                "wrong_cluster",
+                f"{self._session.host} is another cluster than the one that is pinned",
+                f"the uid of its namespace kube-system is {uid}, and cluster_uid is {pinned}",
+                f"Check {self._session.source}, or correct cluster_uid",
+                details={"uid": uid, "cluster_uid": pinned, "host": self._session.host},
+            )
+        return uid
+
+    def _require_namespace(self) -> None:
+        if self._session.find(f"/api/v1/namespaces/{self._task.namespace}") is None:
+            raise _no_namespace(self._task.namespace)
+
+    def _peers(self, judged: Judged) -> list[Json]:
+        """The namespaces and pods that the peers of the plan match today."""
+        namespaces = self._session.list("/api/v1/namespaces")
+        if self._task.namespace not in [item["metadata"]["name"] for item in namespaces]:
+            raise _no_namespace(self._task.namespace)
+        after = [change.after for change in judged.plan.changes if change.after]
+        return [self._peer(query, namespaces) for query in peer_queries(after)]
+
+    def _peer(self, query: PeerQuery, namespaces: list[Json]) -> Json:
+        names = [self._task.namespace]
+        if query.namespaces is not None:
+            names = [
+                item["metadata"]["name"]
+                for item in namespaces
+                if selectors.matches(query.namespaces, item["metadata"].get("labels") or {})
+            ]
+        pods = self._matching_pods(query, names)
+        return {"policy": query.policy, "peer": query.sentence, "namespaces": names, "pods": pods}
+
+    def _matching_pods(self, query: PeerQuery, names: list[str]) -> list[str]:
+        if not names:
+            return []
+        where = f"/api/v1/namespaces/{names[0]}/pods" if len(names) == 1 else "/api/v1/pods"
+        found = self._session.list(where, {"labelSelector": selectors.as_query(query.pods)})
+        listed = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found]
+        return sorted(f"{namespace}/{name}" for namespace, name in listed if namespace in names)
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _no_namespace(name: str) -> LockdownError:
+    return LockdownError(
+        "missing_namespace",
+        f"Namespace {name} does not exist",
+        "the API server has no namespace of that name",
+        "Create it, or correct option namespace",
+        obj=ObjectRef("Namespace", name),
+    )
+
+
+def _steps(made: plan.Plan) -> list[str]:
+    return [f"{change.action} {change.name}" for change in made.writes]
+
+
+def _diff(made: plan.Plan) -> Json:
+    before = {change.name: change.states()["before"] for change in made.writes}
+    after = {change.name: change.states()["after"] for change in made.writes}
+    return {"before": before, "after": after}
+
+
+def _warnings(judged: Judged) -> list[str]:
+    edited = [change for change in judged.plan.changes if change.action == plan.REPAIR]
+    warnings = [f"{policy.reference(change.subject)}: {change.reason}" for change in edited]
+    cut_off = [pod.name for pod in judged.preflight.uncovered()]
+    if cut_off:
+        warnings.append(f"No allow policy covers these pods, they have no network: {', '.join(cut_off)}")
+    return warnings
