@@ -1,0 +1,59 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""python -m gate STEPS...: run the named groups of steps (lint, test) and close with one count over all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from gate.cells import selected
+from gate.paths import LOGS, ROOT
+from gate.runner import Runner, Step, close, interrupt_on_termination, say
+
+TIERS = ("unit", "sanity", "integration", "system", "molecule")
+ON_A_CONTROL_PLANE = ("integration", "system", "molecule")
+
+
+def main(groups: list[str]) -> int:
+    """Run the groups and return the exit code."""
+    interrupt_on_termination()
+    unknown = set(groups) - GROUPS.keys()
+    if unknown or not groups:
+        print(f"usage: python -m gate {{{','.join(GROUPS)}}}...", file=sys.stderr)
+        return 2
+    steps = [step for group in groups for step in GROUPS[group]()]
+    jobs = int(os.environ.get("JOBS") or min(os.cpu_count() or 1, 2))
+    say(f"{', '.join(step.name for step in steps)}; {jobs} at a time; output in {LOGS.relative_to(ROOT)}/")
+    started = time.monotonic()
+    runner = Runner(steps, jobs, os.environ)
+    runner.run()
+    return close(steps, runner.broken, runner.ended, time.monotonic() - started)
+
+
+def lint_steps() -> Iterator[Step]:
+    """List the static checks."""
+    yield Step("lint", nox("lint"))
+
+
+def test_steps() -> Iterator[Step]:
+    """List every tier in every selected cell, the build of the control plane's programs first: it is the longest."""
+    yield Step("binaries", nox("binaries"), counts=False)
+    for tier in TIERS:
+        for cell in selected():
+            needs = ("binaries",) if tier in ON_A_CONTROL_PLANE else ()
+            yield Step(f"{tier}-{cell}", nox(f"{tier}({cell})"), needs)
+
+
+def nox(session: str) -> list[str]:
+    """Return the command that runs one nox session."""
+    return [sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py"), "--session", session]
+
+
+GROUPS = {"lint": lint_steps, "test": test_steps}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is not a test: the control plane's programs, the demo, the bench, the documentation, generated files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from gate.cells import CELLS
+from gate.checks import build_artifact
+from gate.context import for_cell, for_tools
+from gate.environments import ensure
+from gate.paths import BUILD, ROOT
+
+
+def binaries() -> int:
+    """Find or build kube-apiserver and etcd, with the home directory and Go settings of the user."""
+    context = for_cell("newest", "binaries")
+    return context.run("python", "-m", "lab", "build", env={"HOME": str(Path.home())})
+
+
+def demo() -> int:
+    """Run the demo with the newest versions; only DEMO_KUBECONFIG can point it at a cluster of the user's."""
+    return for_cell("newest", "demo").run("python", "-m", "demo")
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Run the bench with the newest versions beside the peers that it measures against."""
+    context = for_cell("newest", "bench")
+    peers = ensure("bench", CELLS["newest"].python())
+    return context.run("python", "-m", "bench", *arguments, env={"NETGUARD_BENCH_PEERS": str(peers)})
+
+
+def docs() -> int:
+    """Build the web pages into build/docs."""
+    context = for_tools("docs")
+    work, pages = BUILD / "docs-source", BUILD / "docs"
+    for directory in (work, pages):
+        shutil.rmtree(directory, ignore_errors=True)
+    work.mkdir(parents=True)
+    work.chmod(0o755)
+    steps: tuple[list[str | Path], ...] = (
+        ["antsibull-docs", "sphinx-init", "--use-current", "--squash-hierarchy", "--lenient", "--dest-dir", work,
+         "netguard.lockdown"],
+        ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--cleanup", "everything",
+         "--dest-dir", work / "rst", "netguard.lockdown"],
+        ["sphinx-build", "-M", "html", work / "rst", work / "out", "-c", work, "-W", "--keep-going"],
+    )  # fmt: skip
+    code = next((code for code in (context.run(*step) for step in steps) if code), 0)
+    if code == 0:
+        (work / "out" / "html").rename(pages)
+        print(f"documentation: {(pages / 'index.html').relative_to(ROOT)}")
+    return code
+
+
+def generate() -> int:
+    """Write generated files into the checkout itself."""
+    context = for_tools("lint")
+    return context.run("python", "tests/tools/generate.py", cwd=ROOT)
+
+
+def artifact() -> int:
+    """Build the tarball."""
+    print(f"collection: {build_artifact(for_tools('lint')).relative_to(ROOT)}")
+    return 0

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environment in which tests run: nothing of the user's clusters or Ansible settings reaches them."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from gate.paths import ROOT, cache_base, cache_dir
+from gate.pythons import interpreters
+from gate.tree import COLLECTION
+
+SCRUBBED = re.compile(
+    r"KUBECONFIG$|K8S_AUTH_|KUBERNETES_|ANSIBLE_|MOLECULE_|PYTHON|PYENV_VERSION$|VIRTUAL_ENV"
+)
+
+
+def scrubbed() -> dict[str, str]:
+    """Return the environment without what names a cluster or changes how Python and Ansible behave."""
+    return {name: value for name, value in os.environ.items() if not SCRUBBED.match(name)}
+
+
+def environment(venv: Path, tree: Path) -> dict[str, str]:
+    """Return the environment for tools of a virtual environment that work on an exported collection."""
+    programs = [venv / "bin", *(python.parent for python in interpreters().values())]
+    return {
+        **scrubbed(),
+        "PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)]),
+        "HOME": str(home()),
+        "XDG_CACHE_HOME": str(cache_base()),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(tree),
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOWS": "true",
+        "PYTHONPATH": os.pathsep.join([str(tree), str(tree / COLLECTION / "tests")]),
+    }
+
+
+def home() -> Path:
+    """Return a home directory of the tests' own: no kubeconfig, no Ansible configuration, but pip's settings."""
+    directory = cache_dir() / "home"
+    settings = directory / ".config" / "pip" / "pip.conf"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    replace(settings, _pip_settings())
+    return directory
+
+
+def prepare_ansible_test(venv: Path) -> None:
+    """Put our pip bootstrap where the ansible-test of an environment looks for a downloaded one."""
+    source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
+    cache = home() / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in set(re.findall(r"""pip=['"]([0-9.]+)['"]""", source.read_text())):
+        script = cache / f"get_pip_{version.replace('.', '_')}.py"
+        replace(script, (ROOT / "tests" / "tools" / "gate" / "get_pip.py").read_text())
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file readable by its owner only, at once: a step that runs beside this one never sees half of it."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.chmod(0o600)
+    temporary.rename(path)
+
+
+def _pip_settings() -> str:
+    """Return pip's settings in force, those from the environment included: ansible-test drops that."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    parser = configparser.RawConfigParser()
+    for name, value in re.findall(r"^(\S+)='(.*)'$", listed, re.MULTILINE):
+        section, key = name.rsplit(".", 1)
+        section = "global" if section == ":env:" else section
+        if not parser.has_section(section):
+            parser.add_section(section)
+        parser.set(section, key, value)
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test tiers: each runs its tools, counts what they report and says whether all was well."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+
+from gate import plane
+from gate.context import for_cell
+from gate.paths import LOGS
+from gate.results import Result, from_junit
+from gate.surroundings import prepare_ansible_test
+
+LOCAL = ("--local", "--color", "no", "--truncate", "0")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+RECAP = re.compile(r"^(\S+) *: (actions=\d+.*)$", re.MULTILINE)
+
+
+def unit(cell: str, arguments: Sequence[str] = ()) -> int:
+    """Run the tests of the pure parts."""
+    return _pytest("unit", cell, arguments)
+
+
+def system(cell: str, arguments: Sequence[str] = ()) -> int:
+    """Run the tests that drive real playbooks against control planes of their own."""
+    return _pytest("system", cell, arguments)
+
+
+def sanity(cell: str, arguments: Sequence[str] = ()) -> int:
+    """Run ansible-test sanity on the whole tree."""
+    context = for_cell(cell, "sanity")
+    prepare_ansible_test(context.venv)
+    code = context.run("ansible-test", "sanity", *LOCAL, "--requirements", "--junit", *arguments)
+    reports = (context.collection / "tests" / "output" / "junit").glob("*.xml")
+    return _close("sanity", cell, code, from_junit(sorted(reports)))
+
+
+def integration(cell: str, arguments: Sequence[str] = ()) -> int:
+    """Run the targets of tests/integration against one control plane."""
+    context = for_cell(cell, "integration")
+    prepare_ansible_test(context.venv)
+    tests = context.collection / "tests"
+    command = ("ansible-test", "integration", *LOCAL)
+    targets = context.output(*command, "--list-targets", *arguments).split()
+    with plane.up(context) as state:
+        config = {"lab_kubeconfig": str(state / "kubeconfig")}
+        (tests / "integration" / "integration_config.yml").write_text(json.dumps(config))
+        code = context.run(*command, "--continue-on-error", *arguments)
+    reports = (json.loads(path.read_text()) for path in (tests / "output" / "data").glob("integration-*.json"))
+    passed = {name for report in reports for name in report["targets"]}
+    return _close("integration", cell, code, Result(len(passed), sorted(set(targets) - passed)))
+
+
+def molecule(cell: str, arguments: Sequence[str] = ()) -> int:
+    """Run the molecule scenarios, one after the other, on one control plane that the scenario default starts."""
+    context = for_cell(cell, "molecule")
+    scenarios = [option for name in arguments for option in ("--scenario-name", name)] or ["--all"]
+    with tempfile.TemporaryDirectory(prefix="netguard-molecule-") as state:
+        command = ["molecule", "test", "--report", "--no-command-borders", *scenarios]
+        code, output = context.follow(*command, env={"MOLECULE_EPHEMERAL_DIRECTORY": state})
+    return _close("molecule", cell, code, from_recap(output))
+
+
+def from_recap(output: str) -> Result:
+    """Count the scenarios of molecule's recap; a playbook that is missing is a failure, though molecule goes on."""
+    result = Result()
+    for name, counts in RECAP.findall(ANSI.sub("", output)):
+        count = {key: int(number) for key, number in re.findall(r"(\w+)=(\d+)", counts)}
+        if count["successful"] and not count["failed"] and not count["missing"]:
+            result.passed += 1
+        else:
+            result.failed.append(f"{name}: {counts.strip()}")
+    if "Missing playbook" in output and not result.failed:
+        result.failed.append("Missing playbook")
+    return result
+
+
+def _pytest(tier: str, cell: str, arguments: Sequence[str]) -> int:
+    context = for_cell(cell, tier)
+    report = LOGS / f"{tier}-{cell}.xml"
+    report.unlink(missing_ok=True)
+    code = context.run("pytest", f"tests/{tier}", f"--junitxml={report}", *arguments)
+    return _close(tier, cell, code, from_junit([report] if report.exists() else []))
+
+
+def _close(tier: str, cell: str, code: int, result: Result) -> int:
+    """Keep the count, name the problems, and return the exit code of the tier."""
+    result.save(f"{tier}-{cell}")
+    for problem in [*result.failed, *(f"skipped: {name}" for name in result.skipped)]:
+        print(f"{tier}: {problem}", flush=True)
+    print(f"{tier} ({cell}): {result.passed} passed, {len(result.failed)} failed, {len(result.skipped)} skipped")
+    return code or (0 if result.good else 1)
