@@ -1,0 +1,177 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what the resolvers need, and no more: every request here is a GET."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    api_server,
+    api_trust,
+    cluster,
+    dns,
+    dns_service,
+    engine,
+    grace,
+    selectors,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.endpoints import SERVICE_NAME_LABEL
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Source
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
+
+Params = t.Mapping[str, t.Any]
+
+_CORE = "/api/v1"
+_SLICES = "/apis/discovery.k8s.io/v1"
+_POLICIES = "/apis/networking.k8s.io/v1"
+_KUBE_SYSTEM = f"{_CORE}/namespaces/kube-system"
+_DEFAULT = f"{_CORE}/namespaces/{api_trust.NAMESPACE}"
+
+
+def resolve_network(session: Session, params: Params) -> Json:
+    """The result of module cluster_network_info: cluster, API server, DNS and engine."""
+    options, choice = api_server.Options.from_params(params), dns_service.UserDns.from_params(params)
+    _check_grace(params)
+    uid, version, sources = _identity(session, params.get("cluster_uid"))
+    nodes = session.list(f"{_CORE}/nodes")
+    ranges = _ranges(session, nodes)
+    detected = _engine(session)
+    service = session.get(f"{_DEFAULT}/services/{api_trust.NAME}")
+    candidates = _candidates(session, choice) if params["resolve_dns"] else None
+    slices = _slices(session, candidates)
+    api = api_server.resolve(
+        options,
+        api_server.Seen(
+            service=service,
+            slices=slices,
+            endpoints=_endpoints(session, slices),
+            ranges=ranges,
+            nodes=cluster.node_addresses(nodes),
+            engine=detected,
+            recall=_recall(session, params),
+        ),
+    )
+    resolved, pods = _dns(session, choice, candidates, slices) if params["resolve_dns"] else (None, [])
+    hosts = api_server.foreign_hosts(pods)
+    return {
+        "changed": False,
+        "cluster": cluster.Cluster(uid, version, ranges, sources).as_dict(),
+        "api_server": {**api.as_dict(), "foreign_hosts": [host.as_dict() for host in hosts]},
+        "dns": resolved.as_dict() if resolved else None,
+        "engine": detected.as_dict(),
+        "warnings": [*api.warnings, *map(str, hosts), *(resolved.warnings if resolved else ())],
+    }
+
+
+def _check_grace(params: Params) -> None:
+    seconds = params["grace_seconds"]
+    if seconds < 0:
+        raise LockdownError(
+            "invalid_option", "Invalid grace_seconds", f"{seconds} is negative", "Correct grace_seconds"
+        )
+    if seconds and not (params.get("namespace") and params.get("instance")):
+        raise LockdownError(
+            "invalid_option",
+            "grace_seconds needs namespace and instance",
+            "the policies of that instance remember which addresses were there",
+            "Set namespace and instance, or leave grace_seconds at 0",
+        )
+
+
+def _identity(session: Session, pin: str | None) -> tuple[str, str, tuple[Source, ...]]:
+    namespace = session.get(_KUBE_SYSTEM)
+    uid = cluster.identity(namespace, pin, session.host)
+    version = session.get("/version")
+    return uid, str(version.get("gitVersion", "")), (Source.of(namespace),)
+
+
+def _ranges(session: Session, nodes: t.Sequence[Json]) -> cluster.Ranges:
+    ranges = cluster.node_ranges(nodes)
+    if ranges.pods:
+        return ranges
+    config_map = session.find(f"{_KUBE_SYSTEM}/configmaps/kubeadm-config")
+    return cluster.kubeadm_ranges(config_map) if config_map else ranges
+
+
+def _engine(session: Session) -> engine.Detected:
+    detected = engine.detect(group["name"] for group in session.get("/apis").get("groups") or [])
+    if detected.engine is None or detected.engine.settings_from is None:
+        return detected
+    namespace, name = detected.engine.settings_from
+    return detected.with_settings(session.find(f"{_CORE}/namespaces/{namespace}/configmaps/{name}"))
+
+
+def _candidates(session: Session, choice: dns_service.UserDns | None) -> dns_service.Candidates | None:
+    """The Services that may be the DNS; None where the user named pods."""
+    if choice and not choice.service:
+        return None
+    if choice and choice.service:
+        service = session.find(f"{_CORE}/namespaces/{choice.namespace}/services/{choice.service}")
+        return dns_service.by_user(choice.namespace, choice.service, service)
+    config_map = session.find(f"{_KUBE_SYSTEM}/configmaps/kubelet-config")
+    addresses = dns_service.cluster_dns(config_map) if config_map else ()
+    if config_map and addresses:
+        return dns_service.by_configuration(_with_cluster_ips(session, addresses), config_map)
+    return dns_service.by_name(session.list(f"{_CORE}/services"))
+
+
+def _with_cluster_ips(session: Session, addresses: t.Sequence[Address]) -> dict[Address, Json | None]:
+    """The Service behind each address. The API finds a Service by its first cluster IP only."""
+    known: list[Json] = []
+    for address in addresses:
+        if dns_service.with_cluster_ip(address, known) is None:
+            known += session.list(f"{_CORE}/services", {"fieldSelector": f"spec.clusterIP={address}"})
+    if any(dns_service.with_cluster_ip(address, known) is None for address in addresses):
+        known = session.list(f"{_CORE}/services")
+    return {address: dns_service.with_cluster_ip(address, known) for address in addresses}
+
+
+def _slices(session: Session, candidates: dns_service.Candidates | None) -> list[Json]:
+    """The slices of the API server, and of the DNS in the same answer."""
+    names = [service.name for service in candidates.services] if candidates else []
+    if not names:
+        selector = f"{SERVICE_NAME_LABEL}={api_trust.NAME}"
+        return session.list(f"{_SLICES}/namespaces/{api_trust.NAMESPACE}/endpointslices", {"labelSelector": selector})
+    every = ",".join(dict.fromkeys([api_trust.NAME, *names]))
+    return session.list(f"{_SLICES}/endpointslices", {"labelSelector": f"{SERVICE_NAME_LABEL} in ({every})"})
+
+
+def _endpoints(session: Session, slices: t.Sequence[Json]) -> Json | None:
+    """The Endpoints object, read only where kube-apiserver's slice is missing: it is deprecated."""
+    if api_trust.has_own_slice(slices):
+        return None
+    return session.find(f"{_DEFAULT}/endpoints/{api_trust.NAME}")
+
+
+def _dns(
+    session: Session,
+    choice: dns_service.UserDns | None,
+    candidates: dns_service.Candidates | None,
+    slices: t.Sequence[Json],
+) -> tuple[dns.Dns, list[Json]]:
+    if candidates is None:
+        chosen = t.cast("dns_service.UserDns", choice)
+        pods = _pods(session, chosen.namespace, chosen.pod_selector or {})
+        return dns.resolve_user(chosen, pods), pods
+    decided = dns.choose(candidates, slices)
+    pods = _pods(session, decided.service.namespace, decided.selector)
+    return dns.resolve(decided, pods), pods
+
+
+def _pods(session: Session, namespace: str, selector: t.Mapping[str, t.Any]) -> list[Json]:
+    query = {"labelSelector": selectors.as_query(selector)}
+    return session.list(f"{_CORE}/namespaces/{namespace}/pods", query)
+
+
+def _recall(session: Session, params: Params) -> api_server.Recall | None:
+    seconds = params["grace_seconds"]
+    if not seconds:
+        return None
+    labels = selectors.as_query({"matchLabels": grace.labels(params["instance"])})
+    path = f"{_POLICIES}/namespaces/{params['namespace']}/networkpolicies"
+    policies = session.list(path, {"labelSelector": labels})
+    return api_server.Recall(grace.remember(policies, params["instance"]), session.server_now(), seconds)

@@ -1,0 +1,521 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_network_info
+short_description: Resolve the API server and the DNS of a Kubernetes cluster into addresses and ports for policies
+version_added: 0.1.0
+description:
+  - Finds out where pods reach the API server and the cluster's DNS, in the form that network policies need.
+    Policies are
+    judged on real addresses and ports, which are neither the Service's nor constant.
+  - Whatever cannot be told for certain is an error that says what to do, never a wider target.
+  - Only reads. It makes at most nine requests on a cluster that kubeadm built, and one more when
+    O(grace_seconds) is set.
+author:
+  - The netguard.lockdown authors (@netguard)
+extends_documentation_fragment:
+  - netguard.lockdown.connection
+  - netguard.lockdown.attributes
+  - netguard.lockdown.attributes.info_module
+  - netguard.lockdown.attributes.actiongroup_all
+options:
+  cluster_uid:
+    description:
+      - The uid of the namespace C(kube-system) of the cluster that is meant.
+      - Another cluster is an error, before anything else is read.
+    type: str
+  form:
+    description:
+      - Which of the API server's addresses become targets.
+      - V(endpoints) are the addresses of the API servers themselves, for engines that judge a connection after
+        the address
+        of the Service was translated. Most do.
+      - V(service) is the cluster IP of the Service C(default/kubernetes), for engines that judge before that.
+      - V(both) gives both as separate targets.
+      - V(auto) chooses by the policy engine that the cluster shows. An unknown one gets V(both). Where
+        Cilium's resources
+        exist and an API server may run on a node, no form is certain and the module fails.
+    type: str
+    choices: [auto, endpoints, service, both]
+    default: auto
+  extra_api_slices:
+    description:
+      - Names of further EndpointSlices of the Service C(default/kubernetes) to believe.
+      - The API server writes exactly one, C(kubernetes). Any other one that is not listed here is an error,
+        because whoever
+        may write it could name any address.
+    type: list
+    elements: str
+    default: []
+  allowed_api_cidrs:
+    description: CIDR blocks that every address of the API server must lie in. Without any, there is no such fence.
+    type: list
+    elements: str
+    default: []
+  api_server_addresses:
+    description:
+      - Addresses of the API servers, in place of those that the EndpointSlice holds.
+      - The answer for clusters whose pods know the API server by a DNS name. Resolve it in a pod.
+      - An entry is an address, or a dictionary with C(address) and C(port). Without a port, the one of the
+        EndpointSlice is
+        taken.
+    type: list
+    elements: raw
+    default: []
+  resolve_dns:
+    description: Whether to resolve the cluster's DNS. Switch it off where no DNS is to be allowed.
+    type: bool
+    default: true
+  dns:
+    description:
+      - The cluster's DNS, where it cannot be found or more than one could be meant.
+      - Without it, the Service that the kubelets' configuration (ConfigMap C(kube-system/kubelet-config))
+        names is taken, and
+        if there is none, the only ready one of C(kube-system/kube-dns), C(kube-system/rke2-coredns-rke2-coredns),
+        C(kube-system/coredns) and C(openshift-dns/dns-default).
+    type: dict
+    suboptions:
+      namespace:
+        description: Namespace of the DNS pods.
+        type: str
+        required: true
+      service:
+        description: Name of the DNS Service.
+        type: str
+      pod_selector:
+        description: Label selector of the DNS pods, where no Service has one.
+        type: dict
+      ports:
+        description: Ports on which these pods listen.
+        type: list
+        elements: dict
+        suboptions:
+          protocol:
+            description: Transport protocol.
+            type: str
+            choices: [UDP, TCP]
+            required: true
+          port:
+            description: Port number, 1 to 65535.
+            type: int
+            required: true
+  grace_seconds:
+    description:
+      - Seconds for which an address stays a target after it has vanished from the EndpointSlice, so that a
+        rotation of API
+        servers opens no gap.
+      - The policies of O(instance) in O(namespace) remember the addresses. Without such policies nothing is kept.
+      - An EndpointSlice without any ready address is an error all the same.
+    type: int
+    default: 0
+  namespace:
+    description: Namespace of the policies that remember addresses. Required with O(grace_seconds).
+    type: str
+  instance:
+    description: Instance of the policies that remember addresses. Required with O(grace_seconds).
+    type: str
+seealso:
+  - module: netguard.lockdown.network_policies
+"""
+
+EXAMPLES = r"""
+- name: Resolve the API server and the DNS
+  netguard.lockdown.cluster_network_info:
+    kubeconfig: ~/.kube/config
+  register: network
+
+- name: Show where pods reach the API server
+  ansible.builtin.debug:
+    var: network.api_server.targets
+
+- name: Make sure that it is the right cluster, and that API servers are in the control plane's network
+  netguard.lockdown.cluster_network_info:
+    context: production
+    cluster_uid: 4f9c1a5e-8d0b-4c7a-9a51-0d4f3ce0a2b7
+    allowed_api_cidrs:
+      - 172.30.0.0/24
+
+- name: Name the DNS where a cache on every node hides it
+  netguard.lockdown.cluster_network_info:
+    dns:
+      namespace: kube-system
+      service: coredns
+
+- name: Keep an address for an hour after it has vanished
+  netguard.lockdown.cluster_network_info:
+    grace_seconds: 3600
+    namespace: cache-ns
+    instance: ignite
+"""
+
+RETURN = r"""
+cluster:
+  description: The cluster's identity and address ranges.
+  returned: success
+  type: dict
+  contains:
+    uid:
+      description: The uid of the namespace C(kube-system). It identifies the cluster.
+      type: str
+      sample: 4f9c1a5e-8d0b-4c7a-9a51-0d4f3ce0a2b7
+    server_version:
+      description: Version of the API server.
+      type: str
+      sample: v1.36.3
+    pod_cidrs:
+      description: Ranges of pod addresses as far as Nodes or kubeadm's configuration tell. Empty means unknown.
+      type: list
+      elements: str
+      sample: [10.244.0.0/16]
+    service_cidrs:
+      description: Ranges of Service addresses as far as kubeadm's configuration was read. Empty means unknown.
+      type: list
+      elements: str
+      sample: [10.96.0.0/12]
+    sources:
+      description: The objects that say so.
+      type: list
+      elements: dict
+      contains: &source
+        kind:
+          description: Kind of the object.
+          type: str
+          sample: Namespace
+        api_version:
+          description: API version of the object.
+          type: str
+          sample: v1
+        namespace:
+          description: Namespace of the object, empty for objects of the cluster.
+          type: str
+          sample: ""
+        name:
+          description: Name of the object.
+          type: str
+          sample: kube-system
+        uid:
+          description: The object's uid.
+          type: str
+          sample: 4f9c1a5e-8d0b-4c7a-9a51-0d4f3ce0a2b7
+        resource_version:
+          description: The state in which the object was read.
+          type: str
+          sample: "8"
+api_server:
+  description: The API server as a destination.
+  returned: success
+  type: dict
+  contains:
+    form:
+      description: The chosen form, one of C(endpoints), C(service) and C(both).
+      type: str
+      sample: endpoints
+    form_requested:
+      description: The value of O(form).
+      type: str
+      sample: auto
+    form_reason:
+      description: Why this form was chosen.
+      type: str
+      sample: Cilium judges translated addresses, and no endpoint is the address of a Node or a pod
+    targets:
+      description: One rule for each entry. Addresses and port of an entry belong together, those of two
+        entries do not.
+      type: list
+      elements: dict
+      contains:
+        via:
+          description: C(endpoints) or C(service).
+          type: str
+          sample: endpoints
+        protocol:
+          description: Transport protocol.
+          type: str
+          sample: TCP
+        port:
+          description: Port number.
+          type: int
+          sample: 6443
+        cidrs:
+          description: Blocks of exactly one address each.
+          type: list
+          elements: str
+          sample: [172.30.0.2/32, 172.30.0.3/32]
+    endpoints:
+      description: The addresses of the API servers.
+      type: list
+      elements: dict
+      contains:
+        address:
+          description: IP address.
+          type: str
+          sample: 172.30.0.2
+        port:
+          description: Port number.
+          type: int
+          sample: 6443
+        cidr:
+          description: The block that holds just this address.
+          type: str
+          sample: 172.30.0.2/32
+        origin:
+          description:
+            - Who says so. C(slice) is the API server's own EndpointSlice, C(endpoints) its Endpoints object,
+              C(extra_slice) one of O(extra_api_slices), C(user) O(api_server_addresses), and C(kept) the
+              memory of our policies.
+          type: str
+          sample: slice
+    service:
+      description: The Service C(default/kubernetes).
+      type: dict
+      contains:
+        cluster_ips:
+          description: Its cluster IPs.
+          type: list
+          elements: str
+          sample: [10.96.0.1]
+        port:
+          description: Its port.
+          type: int
+          sample: 443
+    not_ready:
+      description: Endpoints that were left out because they are marked as not ready.
+      type: list
+      elements: dict
+      contains:
+        address:
+          description: IP address.
+          type: str
+          sample: 172.30.0.4
+        port:
+          description: Port number.
+          type: int
+          sample: 6443
+    kept:
+      description: Endpoints that have vanished and are kept because of O(grace_seconds).
+      type: list
+      elements: dict
+      contains:
+        address:
+          description: IP address.
+          type: str
+          sample: 172.30.0.3
+        port:
+          description: Port number.
+          type: int
+          sample: 6443
+        vanished_at:
+          description: When it was first missed, in UTC by the API server's clock.
+          type: str
+          sample: "2026-11-22T14:00:00Z"
+        until:
+          description: When the grace ends.
+          type: str
+          sample: "2026-11-22T15:00:00Z"
+    foreign_hosts:
+      description: DNS names by which DNS pods dial the API server instead of the Service's address.
+      type: list
+      elements: dict
+      contains:
+        host:
+          description: The name.
+          type: str
+          sample: cluster-1.hcp.example.com
+        pods:
+          description: The pods that are told to use it.
+          type: list
+          elements: str
+          sample: [kube-system/coredns-0]
+    sources:
+      description: The objects that say so.
+      type: list
+      elements: dict
+      contains: *source
+dns:
+  description: The cluster's DNS as a destination, null if O(resolve_dns=false).
+  returned: success
+  type: dict
+  contains:
+    namespace:
+      description: Namespace of the DNS pods.
+      type: str
+      sample: kube-system
+    pod_selector:
+      description: Label selector of the DNS pods.
+      type: dict
+      sample: {matchLabels: {k8s-app: kube-dns}}
+    ports:
+      description: Ports on which the DNS pods listen. They may differ from the Service's port 53.
+      type: list
+      elements: dict
+      contains:
+        protocol:
+          description: C(UDP) or C(TCP).
+          type: str
+          sample: UDP
+        port:
+          description: Port number.
+          type: int
+          sample: 53
+    service:
+      description: The DNS Service, null if O(dns) gave the pods.
+      type: dict
+      contains:
+        namespace:
+          description: Its namespace.
+          type: str
+          sample: kube-system
+        name:
+          description: Its name.
+          type: str
+          sample: kube-dns
+        cluster_ips:
+          description: Its cluster IPs.
+          type: list
+          elements: str
+          sample: [10.96.0.10]
+    found_by:
+      description: C(user) for O(dns), C(cluster_configuration) for the kubelets' configuration, or
+        C(well_known) for its name.
+      type: str
+      sample: cluster_configuration
+    backends:
+      description: The pods that answer.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the pod, empty if nothing tells it.
+          type: str
+          sample: coredns-0
+        address:
+          description: IP address.
+          type: str
+          sample: 10.244.0.2
+        ready:
+          description: Whether it is ready.
+          type: bool
+          sample: true
+    over_match:
+      description: Pods that the selector matches too, although they do not answer. The DNS rule reaches them as well.
+      type: dict
+      contains:
+        count:
+          description: How many.
+          type: int
+          sample: 0
+        pods:
+          description: Their names.
+          type: list
+          elements: str
+          sample: [not-coredns]
+    sources:
+      description: The objects that say so.
+      type: list
+      elements: dict
+      contains: *source
+engine:
+  description: The policy engine, as far as the choice of the form needs it.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: C(cilium) or C(unknown).
+      type: str
+      sample: cilium
+    evidence:
+      description: What gave it away.
+      type: list
+      elements: str
+      sample: [API group cilium.io is served, ConfigMap kube-system/cilium-config]
+failure:
+  description: What failed, as data. The same facts as RV(msg) holds in sentences.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for the kind of failure.
+      type: str
+      sample: untrusted_endpoint_slice
+    what:
+      description: What failed.
+      type: str
+      sample: EndpointSlice default/planted claims to hold API servers
+    why:
+      description: Why.
+      type: str
+      sample: >-
+        kube-apiserver writes only default/kubernetes, and whoever may write slices in namespace default could
+        name any address
+    next_step:
+      description: What to do.
+      type: str
+      sample: Find out who wrote it (its managedFields tell) and delete it, or list it in extra_api_slices
+    object:
+      description: The object concerned with C(kind), C(namespace) and C(name), null if there is none.
+      type: dict
+      sample: {kind: EndpointSlice, namespace: default, name: planted}
+    details:
+      description: Further facts, different for each code.
+      type: dict
+      sample: {}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.network_info import resolve_network
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.base import (
+    CONNECTION_SPEC,
+    ArgumentSpec,
+    run,
+)
+
+DNS_SPEC: ArgumentSpec = {
+    "type": "dict",
+    "options": {
+        "namespace": {"type": "str", "required": True},
+        "service": {"type": "str"},
+        "pod_selector": {"type": "dict"},
+        "ports": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "protocol": {"type": "str", "choices": ["UDP", "TCP"], "required": True},
+                "port": {"type": "int", "required": True},
+            },
+        },
+    },
+    "required_one_of": [["service", "pod_selector"]],
+    "mutually_exclusive": [["service", "pod_selector"]],
+    "required_together": [["pod_selector", "ports"]],
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION_SPEC,
+            "cluster_uid": {"type": "str"},
+            "form": {"type": "str", "choices": ["auto", "endpoints", "service", "both"], "default": "auto"},
+            "extra_api_slices": {"type": "list", "elements": "str", "default": []},
+            "allowed_api_cidrs": {"type": "list", "elements": "str", "default": []},
+            "api_server_addresses": {"type": "list", "elements": "raw", "default": []},
+            "resolve_dns": {"type": "bool", "default": True},
+            "dns": DNS_SPEC,
+            "grace_seconds": {"type": "int", "default": 0},
+            "namespace": {"type": "str"},
+            "instance": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda session: resolve_network(session, module.params))
+
+
+if __name__ == "__main__":
+    main()
