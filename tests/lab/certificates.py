@@ -46,9 +46,7 @@ class Authority:
             _builder(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -58,9 +56,7 @@ class Authority:
 
     def server(self, common_name: str, names: Sequence[str]) -> KeyPair:
         """A serving certificate for DNS names and IP addresses; etcd also presents its own as a client."""
-        return self._leaf(
-            _name(common_name), x509.SubjectAlternativeName([_general_name(name) for name in names])
-        )
+        return self._leaf(_name(common_name), x509.SubjectAlternativeName([_general_name(name) for name in names]))
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
         """A client certificate: Kubernetes reads the user from CN and the groups from O."""
@@ -73,9 +69,7 @@ class Authority:
             _builder(subject, self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if names is not None:
             builder = builder.add_extension(names, critical=False)
@@ -103,9 +97,7 @@ def write_secret(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()

@@ -68,9 +68,7 @@ def object_path(api_version: str, kind: str, namespace: str = "", name: str = ""
     try:
         resource, namespaced = RESOURCES[api_version][kind]
     except KeyError:
-        raise LabError(
-            f"The lab's client does not know {api_version} {kind}", "", "add it to RESOURCES"
-        ) from None
+        raise LabError(f"The lab's client does not know {api_version} {kind}", "", "add it to RESOURCES") from None
     parts = [f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"]
     if namespaced and namespace:
         parts += ["namespaces", namespace]
@@ -127,9 +125,7 @@ class Requests:
 
     def patch(self, obj: Manifest, body: Manifest, *, field_manager: str = USER_AGENT) -> Manifest:
         """Merge-patch the object that has the given one's name."""
-        return self.api(
-            "PATCH", _path_of(obj), body, query={"fieldManager": field_manager}, content_type=MERGE_PATCH
-        )
+        return self.api("PATCH", _path_of(obj), body, query={"fieldManager": field_manager}, content_type=MERGE_PATCH)
 
     def replace(self, obj: Manifest, *, field_manager: str = USER_AGENT) -> Manifest:
         return self.api("PUT", _path_of(obj), obj, query={"fieldManager": field_manager})
@@ -152,9 +148,7 @@ class Address:
 class Client(Requests):
     """Requests to one server, with the credentials of a kubeconfig."""
 
-    def __init__(
-        self, address: Address, context: ssl.SSLContext, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, address: Address, context: ssl.SSLContext, headers: dict[str, str] | None = None) -> None:
         self._address, self._context, self._headers = address, context, headers or {}
 
     @classmethod
@@ -166,9 +160,7 @@ class Client(Requests):
         authority = base64.b64decode(cluster["certificate-authority-data"])
         context = ssl.create_default_context(cadata=authority.decode())
         if "client-certificate-data" in user:
-            _load_pair(
-                context, *(base64.b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key"))
-            )
+            _load_pair(context, *(base64.b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key")))
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         return cls(Address(url.hostname or "", url.port or 443), context, headers)
 
@@ -185,17 +177,13 @@ class Client(Requests):
         usual = {"User-Agent": USER_AGENT, "Accept": JSON, "Content-Type": content_type}
         sent = {**usual, **self._headers, **(headers or {})}
         target = f"{path}?{urllib.parse.urlencode(query)}" if query else path
-        status, text = self._exchange(
-            method, target, None if body is None else json.dumps(body).encode(), sent
-        )
+        status, text = self._exchange(method, target, None if body is None else json.dumps(body).encode(), sent)
         answer = _parse(text)
         if status >= 400:
             raise ApiError(method, target, status, answer)
         return answer
 
-    def _exchange(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str]
-    ) -> tuple[int, bytes]:
+    def _exchange(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         host, port = self._address.host, self._address.port
         connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
         try:

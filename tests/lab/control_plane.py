@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ipaddress
 import os
 import re
 import shutil
@@ -24,32 +23,37 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from lab import audit, binaries, certificates, kubeconfig, objects
-from lab.client import Client, Manifest, Requests
+from lab import audit, binaries, objects
+from lab.access import Access
+from lab.client import JSON, USER_AGENT, Client, Manifest
 from lab.errors import ApiError, LabError
-from lab.ports import accepts, free_port
+from lab.ports import accepts
 from lab.processes import Identity, Process, own_identity, tail, wait_until
-
-Families = t.Literal["ipv4", "ipv6", "dual"]
-Reconciler = t.Literal["lease", "none"]
-
-ETCD_ADDRESS = "127.0.0.1"
-BIND_ADDRESSES = ("127.0.0.1", "127.0.0.2")
-# Endpoint addresses may not be loopback, so the servers advertise documentation addresses instead.
-ADVERTISED = {"ipv4": ("192.0.2.1", "192.0.2.2"), "ipv6": ("2001:db8::1", "2001:db8::2")}
-SERVICE_RANGES = {"ipv4": "10.96.0.0/16", "ipv6": "fd00:10:96::/112"}
+from lab.settings import (
+    ETCD_ADDRESS,
+    Family,
+    Ports,
+    Reconciler,
+    Settings,
+    apiserver_flags,
+    audit_log,
+    etcd_flags,
+    write_keys,
+)
 
 START_SECONDS = 60.0
+SETTLE_SECONDS = 10.0
 LIFETIME_SECONDS = 3600.0
 START_ATTEMPTS = 5
 RUN_PREFIX = "netguard-lab"
+PORT_TAKEN = "address already in use"
 
 
 class PortTakenError(Exception):
     """Another program took the chosen port before ours could."""
 
 
-class ControlPlane(Requests):
+class ControlPlane(Access):
     """A running control plane; use it as a context manager, or call start() and stop().
 
     Its processes die with the process that started them, and after `lifetime` seconds in any case.
@@ -60,35 +64,30 @@ class ControlPlane(Requests):
         *,
         servers: int = 1,
         endpoint_reconciler: Reconciler = "lease",
-        ip_family: Families = "ipv4",
+        ip_family: Family = "ipv4",
         lifetime: float = LIFETIME_SECONDS,
         folder: Path | None = None,
         report: binaries.Report = binaries.to_stderr,
     ) -> None:
         """
         :param servers: API servers on the one etcd: 1, or 2 on 127.0.0.1 and 127.0.0.2 with the same port.
-        :param endpoint_reconciler: `lease` keeps the EndpointSlice default/kubernetes, `none` leaves it to tests.
-        :param ip_family: of the Service range; `dual` is IPv4 first. The servers listen on 127.0.0.x in any case.
+        :param endpoint_reconciler: `lease` keeps the EndpointSlice default/kubernetes, `none` leaves it alone.
+        :param ip_family: of the Service range; `dual` is IPv4 first. Servers listen on 127.0.0.x in any case.
         :param lifetime: seconds after which everything is ended.
         :param folder: where to keep keys, logs and data, made and removed here; default: a temporary one.
         :param report: called with a line of progress when binaries have to be built.
         """
-        if not 1 <= servers <= len(BIND_ADDRESSES):
-            raise LabError(f"servers={servers}: a control plane has one or two API servers")
-        self.ip_family = ip_family
-        self.endpoint_reconciler = endpoint_reconciler
-        self.advertised = _advertised(ip_family)[:servers]
-        self.service_ranges = _service_ranges(ip_family)
+        super().__init__()
+        self.settings = Settings(servers, endpoint_reconciler, ip_family)
         self.kube_system_uid = ""
-        self.port = 0
         self._lifetime = lifetime
-        self._folder = folder
+        self._wanted_folder = folder
         self._report = report
-        self._run: Path | None = None
+        self._folder: Path | None = None
         self._owner = os.getpid()
         self._timer: threading.Timer | None = None
         self._expired = False
-        self._authority = certificates.Authority()
+        self._port = 0
         self._etcd: Process | None = None
         self._servers: list[Process] = []
         self._clients: list[Client] = []
@@ -106,13 +105,13 @@ class ControlPlane(Requests):
     def start(self) -> ControlPlane:
         """Start everything and wait until it answers; on any error nothing is left behind."""
         _require_linux()
-        if self._run is not None:
+        if self._folder is not None:
             raise LabError("This control plane has been started already", next_step="call stop() first")
         found = binaries.find_or_build(self._report)
         remove_abandoned()
-        self._run = self._make_folder()
         atexit.register(self.stop)
         try:
+            self._folder = self._make_folder()
             self._start_programs(found)
             self.wait_ready()
             self.kube_system_uid = self.read(objects.namespace("kube-system"))["metadata"]["uid"]
@@ -132,9 +131,9 @@ class ControlPlane(Requests):
             self._timer.cancel()
         self._kill_all()
         self._servers, self._clients, self._etcd = [], [], None
-        if self._run is not None:
-            shutil.rmtree(self._run, ignore_errors=True)
-            self._run = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
         atexit.unregister(self.stop)
 
     def stop_server(self, number: int) -> None:
@@ -147,13 +146,15 @@ class ControlPlane(Requests):
 
     def start_server(self, number: int) -> None:
         """Start a stopped or killed server again, at the same address, and wait until it is ready."""
+        if self._servers[number].alive:
+            raise LabError(f"{self._servers[number].name} is running", next_step="stop or kill it first")
         self._servers[number].start()
         self.wait_ready()
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until every server that was started answers and is listed as an endpoint."""
         for number, server in enumerate(self._servers):
-            if server.identity is not None and not self._wait_for(partial(self._ready, number), seconds):
+            if server.started and not self._wait_for(partial(self._ready, number), seconds):
                 raise LabError(
                     f"{server.name} was not ready within {seconds:.0f} s",
                     tail(server.log),
@@ -165,13 +166,23 @@ class ControlPlane(Requests):
     @property
     def folder(self) -> Path:
         """Where keys, logs and kubeconfigs are; gone after stop()."""
-        if self._run is None:
-            raise LabError("The control plane is not running", self._epitaph(), "start it first")
-        return self._run
+        if self._folder is None:
+            raise LabError("The control plane is not running", next_step="call start()")
+        return self._folder
 
     @property
     def urls(self) -> list[str]:
-        return [f"https://{address}:{self.port}" for address in BIND_ADDRESSES[: len(self.advertised)]]
+        return [f"https://{address}:{self._port}" for address in self.settings.bind_addresses]
+
+    @property
+    def port(self) -> int:
+        """The servers' port; it is also the port of default/kubernetes' endpoints."""
+        return self._port
+
+    @property
+    def advertised(self) -> tuple[str, ...]:
+        """The endpoint address of each server."""
+        return self.settings.advertised
 
     @property
     def processes(self) -> dict[str, Identity]:
@@ -185,11 +196,11 @@ class ControlPlane(Requests):
 
     @property
     def audit_logs(self) -> list[Path]:
-        return [self.folder / f"audit-{number}.log" for number in range(len(self.advertised))]
+        return [audit_log(self.folder, number) for number in range(self.settings.servers)]
 
     def service_ip(self, number: int) -> str:
         """An address of the first Service range: 1 is the API server's, 10 by custom the cluster DNS'."""
-        return str(ipaddress.ip_network(self.service_ranges[0])[number])
+        return self.settings.service_ip(number)
 
     # requests
 
@@ -200,88 +211,31 @@ class ControlPlane(Requests):
         body: t.Any = None,
         *,
         query: dict[str, str] | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
         headers: dict[str, str] | None = None,
         server: int | None = None,
     ) -> Manifest:
         """One request as cluster admin, to the given server or else the first that runs; the parsed answer.
 
-        ApiError (with .status and .answer) for HTTP 400 and above.
+        ApiError (with .status and .answer) for HTTP 400 and above, OSError when the server cannot be reached.
         """
-        number = self._first_alive() if server is None else server
-        return self._clients[number].api(
-            method, path, body, query=query, content_type=content_type, headers=headers
-        )
+        client = self._clients[self._first_alive() if server is None else server]
+        return client.api(method, path, body, query=query, content_type=content_type, headers=headers)
 
     def endpoints(self) -> list[str]:
         """The addresses of the EndpointSlice default/kubernetes, sorted; empty where there is none."""
-        try:
-            found = self.read(
-                objects.reference("discovery.k8s.io/v1", "EndpointSlice", "kubernetes", "default")
-            )
-        except ApiError as error:
-            if error.status == 404:
-                return []
-            raise
-        return sorted(
-            address for endpoint in found.get("endpoints") or [] for address in endpoint["addresses"]
-        )
+        reference = objects.reference("discovery.k8s.io/v1", "EndpointSlice", "kubernetes", "default")
+        if not self.exists(reference):
+            return []
+        endpoints = self.read(reference).get("endpoints") or []
+        return sorted(address for endpoint in endpoints for address in endpoint["addresses"])
 
     def wait_endpoints(self, addresses: Sequence[str], seconds: float = 30.0) -> None:
         """Wait until default/kubernetes lists exactly these addresses."""
         if not wait_until(lambda: self.endpoints() == sorted(addresses), seconds, 0.1):
             raise LabError(
-                f"default/kubernetes lists {self.endpoints()} after {seconds:.0f} s, not {addresses}"
+                f"default/kubernetes lists {self.endpoints()} after {seconds:.0f} s, not {sorted(addresses)}"
             )
-
-    # who asks
-
-    @property
-    def kubeconfig(self) -> Path:
-        """The cluster admin's, for the first server."""
-        return self.admin_kubeconfig()
-
-    def admin_kubeconfig(self, server: int = 0) -> Path:
-        """A kubeconfig of the cluster admin (client certificate) for one of the servers."""
-        path = self.folder / f"admin-{server}.kubeconfig"
-        return (
-            path
-            if path.exists()
-            else self.user_kubeconfig("admin", ["system:masters"], server=server, path=path)
-        )
-
-    def user_kubeconfig(
-        self, user: str, groups: Sequence[str] = (), *, server: int = 0, path: Path | None = None
-    ) -> Path:
-        """A kubeconfig with a client certificate for any user name and groups; grant() gives it rights."""
-        user_entry = kubeconfig.certificate_user(self._authority.client(user, groups))
-        return self._kubeconfig(path or self._fresh(user), user_entry, server)
-
-    def token_kubeconfig(self, name: str, namespace: str = "default", *, server: int = 0) -> Path:
-        """A kubeconfig with a bearer token of a ServiceAccount, which is made if it is not there.
-
-        Its user name for grant() is system:serviceaccount:NAMESPACE:NAME.
-        """
-        return self._kubeconfig(
-            self._fresh(f"{namespace}-{name}"), kubeconfig.token_user(self.token(name, namespace)), server
-        )
-
-    def token(self, name: str, namespace: str = "default", seconds: int = 3600) -> str:
-        """A bearer token of a ServiceAccount, which is made if it is not there."""
-        account = objects.service_account(name, namespace)
-        if not self.exists(account):
-            self.create(account)
-        body = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds},
-        }
-        answer = self.api("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", body)
-        return str(answer["status"]["token"])
-
-    def grant(self, user: str, rules: Sequence[Manifest], namespace: str = "") -> None:
-        """Give a user rights in a namespace, or in the whole cluster; `rules` as in a Role."""
-        self.create_all(objects.grant(user, rules, namespace))
 
     # what was asked
 
@@ -294,129 +248,65 @@ class ControlPlane(Requests):
         """The finished requests after a mark, oldest first; the lab's own only if asked for."""
         self._settle()
         found = audit.events(self.audit_logs, since)
-        return [event for event in found if own or event.user_agent != "netguard-lab"]
+        return [event for event in found if own or event.user_agent != USER_AGENT]
 
     def _settle(self) -> None:
         """Wait until the log shows a request of our own: then it also shows what was answered before."""
         for number, server in enumerate(self._servers):
             if server.alive:
-                token, log = uuid.uuid4().hex, self.audit_logs[number]
+                word, log = uuid.uuid4().hex, self.audit_logs[number]
                 start = log.stat().st_size if log.exists() else 0
-                self.api("GET", "/version", query={"settle": token}, server=number)
-                if not wait_until(partial(_mentions, log, start, token), 10):
-                    raise LabError(f"{log} does not show a request that was answered 10 s ago")
+                self.api("GET", "/version", query={"settle": word}, server=number)
+                if not wait_until(partial(_mentions, log, start, word), SETTLE_SECONDS):
+                    raise LabError(f"{log} does not show a request answered {SETTLE_SECONDS:.0f} s ago")
 
     # inside
 
     def _make_folder(self) -> Path:
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, mode=0o700)
-            return self._folder
+        if self._wanted_folder is not None:
+            self._wanted_folder.mkdir(parents=True, mode=0o700)
+            return self._wanted_folder
         owner = own_identity()
         return Path(tempfile.mkdtemp(prefix=f"{RUN_PREFIX}-{owner.pid}-{owner.started}-"))
 
     def _start_programs(self, found: binaries.Binaries) -> None:
-        for _ in range(START_ATTEMPTS):
-            try:
-                self._start_on_free_ports(found)
-                return
-            except PortTakenError:
-                self._kill_all()
-                for log in self.folder.glob("*.log"):
-                    log.unlink()
-        raise LabError(f"Each of {START_ATTEMPTS} free ports was taken before the servers could bind it")
+        if not any(self._start_on(Ports.choose(self.settings), found) for _ in range(START_ATTEMPTS)):
+            raise LabError(f"{START_ATTEMPTS} times a free port was taken before the servers could bind it")
 
-    def _start_on_free_ports(self, found: binaries.Binaries) -> None:
-        addresses = BIND_ADDRESSES[: len(self.advertised)]
-        client_port, peer_port, self.port = (free_port(addresses) for _ in range(3))
-        self._write_keys()
-        self._etcd = Process(
-            "etcd", [str(found.etcd), *self._etcd_flags(client_port, peer_port)], self.folder
-        )
+    def _start_on(self, ports: Ports, found: binaries.Binaries) -> bool:
+        """Start everything on these ports; False when another program was faster to take one."""
+        self._port = ports.api
+        for old in self.folder.iterdir():
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        write_keys(self.folder, self.settings, self._authority)
+        try:
+            self._start_etcd(ports, found)
+            self._start_servers(ports, found)
+        except PortTakenError:
+            self._kill_all()
+            return False
+        return True
+
+    def _start_etcd(self, ports: Ports, found: binaries.Binaries) -> None:
+        self._etcd = Process("etcd", [str(found.etcd), *etcd_flags(self.folder, ports)], self.folder)
         self._etcd.start()
-        if not self._wait_for(lambda: accepts(ETCD_ADDRESS, client_port), START_SECONDS):
-            raise LabError(
-                "etcd does not answer", tail(self._etcd.log), "read the lines above (the end of its log)"
-            )
+        if not self._wait_for(partial(accepts, ETCD_ADDRESS, ports.etcd), START_SECONDS):
+            raise LabError("etcd does not answer", tail(self._etcd.log), "read the lines above (the end of its log)")
+
+    def _start_servers(self, ports: Ports, found: binaries.Binaries) -> None:
+        numbers = range(self.settings.servers)
+        flags = [apiserver_flags(self.folder, self.settings, ports, number) for number in numbers]
+        self._clients = [Client.from_kubeconfig(self.admin_kubeconfig(number)) for number in numbers]
         self._servers = [
-            Process(
-                f"kube-apiserver-{number}",
-                [str(found.kube_apiserver), *self._apiserver_flags(number, client_port)],
-                self.folder,
-            )
-            for number in range(len(addresses))
-        ]
-        self._clients = [
-            Client.from_kubeconfig(self.admin_kubeconfig(number)) for number in range(len(addresses))
+            Process(f"kube-apiserver-{number}", [str(found.kube_apiserver), *flags[number]], self.folder)
+            for number in numbers
         ]
         for server in self._servers:
             server.start()
+        # A taken port shows before the first answer, so here is the place to notice it.
         for number, server in enumerate(self._servers):
             if not self._wait_for(partial(self._answers, number), START_SECONDS):
                 raise LabError(f"{server.name} does not answer", tail(server.log), "read the lines above")
-
-    def _write_keys(self) -> None:
-        for old in self.folder.glob("*.kubeconfig"):
-            old.unlink()
-        (self.folder / "ca.crt").write_bytes(self._authority.certificate)
-        certificates.write_secret(self.folder / "service-accounts.key", certificates.signing_key())
-        names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
-        addresses = [*BIND_ADDRESSES, *self.advertised, self.service_ip(1)]
-        self._authority.server("kube-apiserver", [*names, *addresses]).write(self.folder, "apiserver")
-        self._authority.server("etcd", ["localhost", ETCD_ADDRESS]).write(self.folder, "etcd")
-        self._authority.client("kube-apiserver").write(self.folder, "etcd-client")
-
-    def _etcd_flags(self, client_port: int, peer_port: int) -> list[str]:
-        keys, client_url, peer_url = (
-            self.folder,
-            f"https://{ETCD_ADDRESS}:{client_port}",
-            f"http://{ETCD_ADDRESS}:{peer_port}",
-        )
-        return [
-            "--name=lab",
-            f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls={client_url}",
-            f"--advertise-client-urls={client_url}",
-            f"--listen-peer-urls={peer_url}",
-            f"--initial-advertise-peer-urls={peer_url}",
-            f"--initial-cluster=lab={peer_url}",
-            f"--cert-file={keys / 'etcd.crt'}",
-            f"--key-file={keys / 'etcd.key'}",
-            f"--trusted-ca-file={keys / 'ca.crt'}",
-            "--client-cert-auth",
-            "--unsafe-no-fsync",  # the data never has to survive a power cut
-            "--log-level=warn",
-        ]
-
-    def _apiserver_flags(self, number: int, etcd_port: int) -> list[str]:
-        keys = self.folder
-        return [
-            f"--bind-address={BIND_ADDRESSES[number]}",
-            f"--secure-port={self.port}",
-            f"--advertise-address={self.advertised[number]}",
-            f"--endpoint-reconciler-type={self.endpoint_reconciler}",
-            f"--service-cluster-ip-range={','.join(self.service_ranges)}",
-            f"--etcd-servers=https://{ETCD_ADDRESS}:{etcd_port}",
-            f"--etcd-cafile={keys / 'ca.crt'}",
-            f"--etcd-certfile={keys / 'etcd-client.crt'}",
-            f"--etcd-keyfile={keys / 'etcd-client.key'}",
-            f"--tls-cert-file={keys / 'apiserver.crt'}",
-            f"--tls-private-key-file={keys / 'apiserver.key'}",
-            f"--client-ca-file={keys / 'ca.crt'}",
-            f"--service-account-key-file={keys / 'service-accounts.key'}",
-            f"--service-account-signing-key-file={keys / 'service-accounts.key'}",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            "--authorization-mode=Node,RBAC",
-            "--anonymous-auth=false",
-            "--allow-privileged=true",
-            # No controller makes the default ServiceAccounts that this plugin wants to see in a pod.
-            "--disable-admission-plugins=ServiceAccount",
-            f"--audit-policy-file={audit.POLICY}",
-            f"--audit-log-path={self.audit_logs[number]}",
-            "--audit-log-mode=blocking",
-            "--audit-log-maxsize=1000",
-            "--profiling=false",
-        ]
 
     def _answers(self, number: int) -> bool:
         """Whether the server answers at all."""
@@ -428,11 +318,13 @@ class ControlPlane(Requests):
     def _ready(self, number: int) -> bool:
         """Whether the server is ready, with the objects it makes itself and (by lease) its endpoint."""
         with contextlib.suppress(OSError, ApiError):
-            self.api("GET", "/readyz", server=number)
-            for name in ("default", "kube-system"):
-                self.api("GET", f"/api/v1/namespaces/{name}", server=number)
-            self.api("GET", "/api/v1/namespaces/default/services/kubernetes", server=number)
-            return self.endpoint_reconciler == "none" or self.advertised[number] in self.endpoints()
+            for path in (
+                "/readyz",
+                "/api/v1/namespaces/kube-system",
+                "/api/v1/namespaces/default/services/kubernetes",
+            ):
+                self.api("GET", path, server=number)
+            return self.settings.endpoint_reconciler == "none" or self.advertised[number] in self.endpoints()
         return False
 
     def _wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
@@ -442,9 +334,7 @@ class ControlPlane(Requests):
             if condition():
                 return True
             for program in self.crashed:
-                if "address already in use" in tail(program.log, 50):
-                    raise PortTakenError
-                raise program.failure()
+                raise PortTakenError if PORT_TAKEN in tail(program.log, 50) else program.failure()
             return False
 
         return wait_until(met, seconds, 0.05)
@@ -453,16 +343,8 @@ class ControlPlane(Requests):
         for number, server in enumerate(self._servers):
             if server.alive:
                 return number
-        raise LabError("No API server is running", self._epitaph(), "start one")
-
-    def _kubeconfig(self, path: Path, user: dict[str, t.Any], server: int) -> Path:
-        return kubeconfig.write(
-            path, server=self.urls[server], authority=self._authority.certificate, user=user
-        )
-
-    def _fresh(self, name: str) -> Path:
-        safe = re.sub(r"[^A-Za-z0-9-]+", "-", name)
-        return self.folder / f"{safe}-{uuid.uuid4().hex[:8]}.kubeconfig"
+        why = f"its lifetime of {self._lifetime:.0f} s is over" if self._expired else ""
+        raise LabError("No API server of this control plane is running", why, "start one")
 
     @property
     def _programs(self) -> list[Process]:
@@ -475,11 +357,8 @@ class ControlPlane(Requests):
 
     def _expire(self) -> None:
         self._expired = True
-        print(f"netguard lab: {self._epitaph()}", file=sys.stderr, flush=True)
+        print(f"netguard lab: the lifetime of {self._lifetime:.0f} s is over", file=sys.stderr, flush=True)
         self._kill_all()
-
-    def _epitaph(self) -> str:
-        return f"the lifetime of {self._lifetime:.0f} s is over" if self._expired else ""
 
 
 def remove_abandoned() -> None:
@@ -488,14 +367,6 @@ def remove_abandoned() -> None:
         match = re.fullmatch(rf"{RUN_PREFIX}-(\d+)-(\d+)-\w+", folder.name)
         if match and not Identity(int(match[1]), int(match[2])).alive and folder.stat().st_uid == os.getuid():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _advertised(ip_family: Families) -> tuple[str, ...]:
-    return ADVERTISED["ipv6" if ip_family == "ipv6" else "ipv4"]
-
-
-def _service_ranges(ip_family: Families) -> list[str]:
-    return list(SERVICE_RANGES.values()) if ip_family == "dual" else [SERVICE_RANGES[ip_family]]
 
 
 def _require_linux() -> None:

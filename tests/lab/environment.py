@@ -43,9 +43,7 @@ def own_cluster() -> OwnCluster | None:
     if not kubeconfig and not uid:
         return None
     if not kubeconfig or not uid:
-        given, missing = (
-            (KUBECONFIG_VARIABLE, UID_VARIABLE) if kubeconfig else (UID_VARIABLE, KUBECONFIG_VARIABLE)
-        )
+        given, missing = (KUBECONFIG_VARIABLE, UID_VARIABLE) if kubeconfig else (UID_VARIABLE, KUBECONFIG_VARIABLE)
         raise LabError(
             f"{given} is set, {missing} is not",
             "tests write to the cluster, so it has to be named in both ways",
@@ -68,7 +66,7 @@ def own_cluster() -> OwnCluster | None:
 def cluster_uid(kubeconfig: Path) -> str:
     """The uid of kube-system, by any kind of kubeconfig (exec plugins included)."""
     # Only a cluster of the caller's needs more than the lab's own client can do.
-    import kubernetes.config  # noqa: PLC0415
+    import kubernetes.config
 
     try:
         client = kubernetes.config.new_client_from_config(config_file=str(kubeconfig))
@@ -82,9 +80,7 @@ def cluster_uid(kubeconfig: Path) -> str:
             retries=False,
         )
     except Exception as error:
-        raise LabError(
-            f"The cluster of {kubeconfig} cannot be reached", f"{type(error).__name__}: {error}"
-        ) from error
+        raise LabError(f"The cluster of {kubeconfig} cannot be reached", f"{type(error).__name__}: {error}") from error
     if response.status != 200:
         raise LabError(f"Reading the namespace kube-system with {kubeconfig}: HTTP {response.status}")
     return str(json.loads(response.data)["metadata"]["uid"])

@@ -23,6 +23,4 @@ class ApiError(LabError):
     def __init__(self, method: str, path: str, status: int, answer: dict[str, t.Any]) -> None:
         self.status, self.answer = status, answer
         self.reason = str(answer.get("reason", ""))
-        super().__init__(
-            f"{method} {path}: HTTP {status} {self.reason}".rstrip(), str(answer.get("message", ""))
-        )
+        super().__init__(f"{method} {path}: HTTP {status} {self.reason}".rstrip(), str(answer.get("message", "")))

@@ -14,17 +14,13 @@ import yaml
 from lab.certificates import KeyPair, write_secret
 
 
-def write(
-    path: Path, *, server: str, authority: bytes, user: dict[str, t.Any], namespace: str = "default"
-) -> Path:
+def write(path: Path, *, server: str, authority: bytes, user: dict[str, t.Any], namespace: str = "default") -> Path:
     """Write a kubeconfig with one context, named lab, readable by its owner only."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "lab",
-        "clusters": [
-            {"name": "lab", "cluster": {"server": server, "certificate-authority-data": _text(authority)}}
-        ],
+        "clusters": [{"name": "lab", "cluster": {"server": server, "certificate-authority-data": _text(authority)}}],
         "users": [{"name": "lab", "user": user}],
         "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab", "namespace": namespace}}],
     }

@@ -106,8 +106,7 @@ def endpoint_slice(
     The address type is read from the addresses; FQDN must be given. `ready=None` leaves the condition out.
     """
     endpoints: list[Manifest] = [
-        {"addresses": [address], "conditions": {} if ready is None else {"ready": ready}}
-        for address in addresses
+        {"addresses": [address], "conditions": {} if ready is None else {"ready": ready}} for address in addresses
     ]
     for endpoint, pod_name in zip(endpoints, pods, strict=False):
         endpoint["targetRef"] = {"kind": "Pod", "name": pod_name, "namespace": namespace}
@@ -128,9 +127,7 @@ def service_account(name: str, namespace: str) -> Manifest:
     return _object("v1", "ServiceAccount", name, namespace)
 
 
-def network_policy(
-    name: str, namespace: str, spec: Mapping[str, t.Any], labels: Labels | None = None
-) -> Manifest:
+def network_policy(name: str, namespace: str, spec: Mapping[str, t.Any], labels: Labels | None = None) -> Manifest:
     return _object("networking.k8s.io/v1", "NetworkPolicy", name, namespace, labels, spec=dict(spec))
 
 
@@ -142,16 +139,12 @@ def custom_resource_definition(group: str, version: str, kind: str, *, namespace
         "group": group,
         "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
         "scope": "Namespaced" if namespaced else "Cluster",
-        "versions": [
-            {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-        ],
+        "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
     }
     return _object("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{plural}.{group}", spec=spec)
 
 
-def rule(
-    verbs: Sequence[str], resources: Sequence[str], api_group: str = "", names: Sequence[str] = ()
-) -> Manifest:
+def rule(verbs: Sequence[str], resources: Sequence[str], api_group: str = "", names: Sequence[str] = ()) -> Manifest:
     """A rule of a Role: rule(["get", "list"], ["networkpolicies"], "networking.k8s.io")."""
     return {
         "verbs": list(verbs),

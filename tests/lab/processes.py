@@ -82,9 +82,7 @@ def spawn(
     """Start a program that is killed when this process ends; output is appended to the log."""
     if threading.current_thread() is not threading.main_thread():
         # The kernel watches the thread that forked: a child of a short-lived thread would die with it.
-        raise LabError(
-            "Lab processes must be started from the main thread", "", "call start() from the main thread"
-        )
+        raise LabError("Lab processes must be started from the main thread", "", "call start() from the main thread")
     with log.open("ab") as sink:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command],
@@ -118,6 +116,11 @@ class Process:
     @property
     def alive(self) -> bool:
         return self._child is not None and self._child.poll() is None
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started and not stopped or killed since."""
+        return self._child is not None
 
     @property
     def crashed(self) -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 import yaml
 
 from lab import objects
-from lab.control_plane import ControlPlane, Families
+from lab.control_plane import ControlPlane
 from lab.objects import Manifest
+from lab.settings import Family
 
 IGNITE_NAMESPACE = "cache-ns"
 CLIENT_NAMESPACE = "client-ns"
@@ -61,7 +62,7 @@ class Addresses:
     nodes: str
 
     @classmethod
-    def of(cls, ip_family: Families) -> Addresses:
+    def of(cls, ip_family: Family) -> Addresses:
         family = "ipv6" if ip_family == "ipv6" else "ipv4"
         return cls(POD_RANGES[family], NODE_RANGES[family])
 
@@ -79,9 +80,9 @@ class Addresses:
 
 def arrange_question(plane: ControlPlane, *, policies: bool = False) -> Question:
     """Make the question's objects in a fresh control plane; with its ingress-only policies if asked for."""
-    plan = Addresses.of(plane.ip_family)
+    plan = Addresses.of(plane.settings.ip_family)
     dns_ip = plane.service_ip(10)
-    plane.create_all(_cluster(plan, plane.service_ranges[0], dns_ip))
+    plane.create_all(_cluster(plan, plane.settings.service_ranges[0], dns_ip))
     plane.create_all(_dns(plan, dns_ip))
     plane.create_all(_ignite(plan))
     plane.create_all(_clients(plan))
@@ -91,7 +92,7 @@ def arrange_question(plane: ControlPlane, *, policies: bool = False) -> Question
         namespace=IGNITE_NAMESPACE,
         client_namespace=CLIENT_NAMESPACE,
         pod_range=plan.pods,
-        service_range=plane.service_ranges[0],
+        service_range=plane.settings.service_ranges[0],
         dns_ip=dns_ip,
         dns_pods=(plan.pod(1, 2), plan.pod(2, 2)),
         ignite_pods=(plan.pod(1, 10), plan.pod(2, 10)),
@@ -118,16 +119,13 @@ def _cluster(plan: Addresses, service_range: str, dns_ip: str) -> Iterator[Manif
         "networking": {"dnsDomain": "cluster.local", "podSubnet": plan.pods, "serviceSubnet": service_range},
     }
     yield objects.config_map("kubelet-config", "kube-system", {"kubelet": yaml.safe_dump(kubelet)})
-    yield objects.config_map(
-        "kubeadm-config", "kube-system", {"ClusterConfiguration": yaml.safe_dump(kubeadm)}
-    )
+    yield objects.config_map("kubeadm-config", "kube-system", {"ClusterConfiguration": yaml.safe_dump(kubeadm)})
 
 
 def _dns(plan: Addresses, dns_ip: str) -> Iterator[Manifest]:
     labels = {"k8s-app": "kube-dns"}
     service_ports = [
-        {"name": name, "protocol": protocol, "port": port, "targetPort": port}
-        for name, protocol, port in DNS_PORTS
+        {"name": name, "protocol": protocol, "port": port, "targetPort": port} for name, protocol, port in DNS_PORTS
     ]
     slice_ports = [{"name": name, "protocol": protocol, "port": port} for name, protocol, port in DNS_PORTS]
     pods = {"coredns-0": plan.pod(1, 2), "coredns-1": plan.pod(2, 2)}

@@ -25,11 +25,12 @@ from pathlib import Path
 
 from lab import binaries
 from lab.certificates import write_secret
-from lab.control_plane import ControlPlane, Families, Reconciler
+from lab.control_plane import ControlPlane
 from lab.environment import OwnCluster, own_cluster
 from lab.errors import LabError
 from lab.processes import Identity, own_identity, start_time, tail, wait_until
 from lab.question import arrange_question
+from lab.settings import Family, Reconciler
 
 LIFETIME_SECONDS = 2 * 3600.0
 UP_SECONDS = 120.0
@@ -43,7 +44,7 @@ class Options:
 
     servers: int = 1
     endpoint_reconciler: Reconciler = "lease"
-    ip_family: Families = "ipv4"
+    ip_family: Family = "ipv4"
     question: bool = False
     policies: bool = False
     lifetime: float = LIFETIME_SECONDS
@@ -95,9 +96,7 @@ def read(folder: Path) -> State | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise LabError(
-            f"{_files(folder).state} is not readable: {error}", "", "run `down`, then `up` again"
-        ) from error
+        raise LabError(f"{_files(folder).state} is not readable: {error}", "", "run `down`, then `up` again") from error
     raw["options"] = Options(**raw["options"])
     raw["supervisor"] = Identity(**raw["supervisor"]) if raw["supervisor"] else None
     raw["processes"] = {name: Identity(**identity) for name, identity in raw["processes"].items()}
@@ -284,9 +283,7 @@ def _end(state: State) -> None:
     for identity in state.identities:
         identity.signal(signal.SIGKILL)
         if not identity.wait_gone(DOWN_SECONDS):
-            raise LabError(
-                f"Process {identity.pid} does not end", "", "see what it waits for, end it by hand"
-            )
+            raise LabError(f"Process {identity.pid} does not end", "", "see what it waits for, end it by hand")
 
 
 @contextlib.contextmanager
