@@ -148,11 +148,18 @@ class Address:
 class Client(Requests):
     """Requests to one server, with the credentials of a kubeconfig."""
 
-    def __init__(self, address: Address, context: ssl.SSLContext, headers: dict[str, str] | None = None) -> None:
-        self._address, self._context, self._headers = address, context, headers or {}
+    def __init__(
+        self,
+        address: Address,
+        context: ssl.SSLContext,
+        headers: dict[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """`headers` go with every request; `timeout` in seconds bounds each wait for the server."""
+        self._address, self._context, self._headers, self._timeout = address, context, headers or {}, timeout
 
     @classmethod
-    def from_kubeconfig(cls, path: Path) -> Client:
+    def from_kubeconfig(cls, path: Path, timeout: float = TIMEOUT) -> Client:
         """For a kubeconfig as this lab writes it: everything embedded, one context."""
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
@@ -162,7 +169,7 @@ class Client(Requests):
         if "client-certificate-data" in user:
             _load_pair(context, *(base64.b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key")))
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        return cls(Address(url.hostname or "", url.port or 443), context, headers)
+        return cls(Address(url.hostname or "", url.port or 443), context, headers, timeout)
 
     def api(
         self,
@@ -185,7 +192,7 @@ class Client(Requests):
 
     def _exchange(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         host, port = self._address.host, self._address.port
-        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
+        connection = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
         try:
             connection.request(method, target, body, headers)
             response = connection.getresponse()

@@ -42,6 +42,7 @@ from lab.settings import (
 )
 
 START_SECONDS = 60.0
+ANSWER_SECONDS = 1.0
 SETTLE_SECONDS = 10.0
 LIFETIME_SECONDS = 3600.0
 START_ATTEMPTS = 5
@@ -310,8 +311,10 @@ class ControlPlane(Access):
 
     def _answers(self, number: int) -> bool:
         """Whether the server answers at all."""
+        # Whoever else holds the port may accept connections and stay silent.
+        client = Client.from_kubeconfig(self.admin_kubeconfig(number), timeout=ANSWER_SECONDS)
         with contextlib.suppress(OSError, ApiError):
-            self.api("GET", "/version", server=number)
+            client.api("GET", "/version")
             return True
         return False
 
@@ -343,7 +346,7 @@ class ControlPlane(Access):
         for number, server in enumerate(self._servers):
             if server.alive:
                 return number
-        why = f"its lifetime of {self._lifetime:.0f} s is over" if self._expired else ""
+        why = f"its lifetime of {self._lifetime:g} s is over" if self._expired else ""
         raise LabError("No API server of this control plane is running", why, "start one")
 
     @property
@@ -357,7 +360,7 @@ class ControlPlane(Access):
 
     def _expire(self) -> None:
         self._expired = True
-        print(f"netguard lab: the lifetime of {self._lifetime:.0f} s is over", file=sys.stderr, flush=True)
+        print(f"netguard lab: the lifetime of {self._lifetime:g} s is over", file=sys.stderr, flush=True)
         self._kill_all()
 
 

@@ -43,13 +43,16 @@ class Identity:
 
 
 def start_time(pid: int) -> int | None:
-    """Start of a live process in clock ticks after boot; None for one that is gone or a zombie."""
+    """Start of a live process in clock ticks after boot; None for one that is gone or only a zombie."""
+    folder = Path(f"/proc/{pid}")
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+        threads = len(list((folder / "task").iterdir()))
     except OSError:
         return None
     state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else int(fields[18])
+    # A first thread that has ended looks like a zombie while others still run and hold sockets.
+    return None if state in "ZX" and threads <= 1 else int(fields[18])
 
 
 def own_identity() -> Identity:

@@ -111,16 +111,25 @@ def up(folder: Path, options: Options, report: binaries.Report = binaries.to_std
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        own = own_cluster()
-        state = _live_state(folder)
-        if state is not None:
-            _require_same(folder, state, options, own)
-            return state, False
-        _clear(folder)
-        if own is not None:
-            return _adopt(folder, own, options), True
-        binaries.find_or_build(report)  # here, for its progress is for the person who waits
-        return _launch(folder, options), True
+        try:
+            return _up(folder, options, report)
+        except BaseException:
+            with contextlib.suppress(OSError):  # a folder with anything in it stays
+                folder.rmdir()
+            raise
+
+
+def _up(folder: Path, options: Options, report: binaries.Report) -> tuple[State, bool]:
+    own = own_cluster()
+    state = _live_state(folder)
+    if state is not None:
+        _require_same(folder, state, options, own)
+        return state, False
+    _clear(folder)
+    if own is not None:
+        return _adopt(folder, own, options), True
+    binaries.find_or_build(report)  # here, for its progress is for the person who waits
+    return _launch(folder, options), True
 
 
 def down(folder: Path) -> bool:
@@ -185,7 +194,7 @@ def _wait_for_end(plane: ControlPlane, lifetime: float) -> None:
         time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
         if plane.crashed:
             raise plane.crashed[0].failure()
-    raise SystemExit(f"the lifetime of {lifetime:.0f} s is over")
+    raise SystemExit(f"the lifetime of {lifetime:g} s is over")
 
 
 def _live_state(folder: Path) -> State | None:
