@@ -200,7 +200,7 @@ policies:
       description: What is permitted no longer.
       type: list
       elements: str
-      sample: [all pods accept no ingress that no policy permits, all pods open no egress that no policy permits]
+      sample: [any egress of all pods that no policy permits, any ingress of all pods that no policy permits]
     stolen_fields:
       description: Other field managers that had taken parts of a policy of ours, with V(manager), V(time), V(fields).
       type: list

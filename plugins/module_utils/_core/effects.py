@@ -29,19 +29,19 @@ def permissions(policy: Policy) -> set[str]:
     }
 
 
-def restrictions(policy: Policy) -> set[str]:
-    """One sentence for each direction in which the policy isolates its pods."""
+def isolations(policy: Policy) -> set[tuple[str, str]]:
+    """(direction, subject) for each direction in which the policy isolates its pods."""
     subject = _subject(normal_spec(policy))
-    words = {"Ingress": "accept no ingress", "Egress": "open no egress"}
-    return {f"{subject} {words[direction]} that no policy permits" for direction in isolates(policy)}
+    return {(direction.lower(), subject) for direction in isolates(policy)}
 
 
 def difference(before: Policy | None, after: Policy | None) -> tuple[list[str], list[str]]:
     """(gains, losses) of the traffic that is permitted, from one state of a policy to another."""
     had, has = (permissions(policy) if policy else set() for policy in (before, after))
-    freed, bound = (restrictions(policy) if policy else set() for policy in (before, after))
-    gains = sorted(has - had) + [f"no longer by this policy: {text}" for text in sorted(freed - bound)]
-    return gains, sorted(had - has) + sorted(bound - freed)
+    bound, binds = (isolations(policy) if policy else set() for policy in (before, after))
+    freed = [f"any {way} of {who}, unless another policy isolates them" for way, who in sorted(bound - binds)]
+    taken = [f"any {way} of {who} that no policy permits" for way, who in sorted(binds - bound)]
+    return sorted(has - had) + freed, sorted(had - has) + taken
 
 
 def describe_peer(peer: Policy | None) -> str:

@@ -32,7 +32,7 @@ def matches(selector: Selector | None, labels: Labels) -> bool:
 
 
 def _satisfied(expression: t.Mapping[str, t.Any], labels: Labels) -> bool:
-    key, operator = expression["key"], expression["operator"]
+    key, operator = str(expression["key"]), str(expression["operator"])
     values: list[str] = expression.get("values") or []
     if operator == "In":
         return key in labels and labels[key] in values

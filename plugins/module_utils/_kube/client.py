@@ -14,7 +14,8 @@ import typing as t
 from kubernetes import config as kube_config
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
-from urllib3 import HTTPHeaderDict, Timeout
+from urllib3 import Timeout
+from urllib3._collections import HTTPHeaderDict  # urllib3 1.26 does not export it
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import Connection
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError

@@ -113,9 +113,11 @@ class Session:
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid, "resourceVersion": resource_version},
         }
+        query: Json = {}
         if dry_run:
-            body["dryRun"] = ["All"]
-        self.request("DELETE", path, None, body)
+            # The server obeys the body; the query is for readers of audit logs, which hold no bodies.
+            body["dryRun"], query["dryRun"] = ["All"], "All"
+        self.request("DELETE", path, query, body)
 
     def server_now(self) -> datetime:
         """The API server's clock as of its last answer: runs on different machines compare against one clock."""

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An API server's stand-in that passes requests on and ends the client with SIGKILL after its n-th write.
+
+The write itself is carried out; only its answer never arrives. That is the worst moment to die.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import threading
+import types
+import typing as t
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from harness import Modules, Outcome
+from lab.client import Client
+from lab.control_plane import ControlPlane
+
+_READS = ("GET", "HEAD")
+
+
+class DeadlyProxy:
+    """A context in which modules reach the plane through the proxy. Loopback only."""
+
+    def __init__(self, plane: ControlPlane, folder: Path) -> None:
+        self._upstream = Client.from_kubeconfig(plane.kubeconfig)
+        authority = plane._authority
+        certificate, key = authority.server("proxy", ["127.0.0.1"]).write(folder, "proxy")
+        self._ca = folder / "proxy-ca.pem"
+        self._ca.write_bytes(authority.certificate)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._lock = threading.Lock()
+        self._writes: list[str] = []
+        self._fatal = 0
+        self._victim = 0
+
+    def __enter__(self) -> DeadlyProxy:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def modules(self) -> Modules:
+        return Modules()
+
+    def run(self, module: str, arguments: dict[str, t.Any], *, kill_after_write: int = 0) -> Outcome | None:
+        """The module's outcome, or None if it was killed."""
+        self._writes, self._fatal = [], kill_after_write
+        host, port = self._server.server_address[:2]
+        connection = {"host": f"https://{host!s}:{port}", "ca_cert": str(self._ca), "api_key": "unused"}
+        process = self.modules.start(module, {**connection, **arguments})
+        self._victim = process.pid
+        output, errors = process.communicate(timeout=60)
+        return None if process.returncode == -signal.SIGKILL else Outcome(_parsed(output, errors), output + errors)
+
+    @property
+    def writes(self) -> list[str]:
+        """What was written since run() began, dry runs left out."""
+        return list(self._writes)
+
+    def _note(self, method: str, target: str, body: bytes | None) -> None:
+        url = urllib.parse.urlsplit(target)
+        if method in _READS or "dryRun" in url.query or b'"dryRun"' in (body or b""):
+            return
+        with self._lock:
+            self._writes.append(f"{method} {url.path}")
+            if len(self._writes) == self._fatal:
+                os.killpg(self._victim, signal.SIGKILL)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length) if length else None
+                sent = {name: self.headers[name] for name in ("Accept", "Content-Type", "User-Agent")}
+                status, answer = proxy._upstream._exchange(self.command, self.path, body, sent)
+                proxy._note(self.command, self.path, body)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+            def log_message(self, format: str, *args: t.Any) -> None:
+                """Requests are not printed: the tests look at `writes`."""
+
+        return Handler
+
+
+def _parsed(output: str, errors: str) -> dict[str, t.Any]:
+    import json
+
+    try:
+        return t.cast("dict[str, t.Any]", json.loads(output))
+    except ValueError:
+        raise AssertionError(f"no JSON: {output}{errors}") from None
