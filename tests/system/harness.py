@@ -92,8 +92,12 @@ def run_playbook(
     command = [sys.executable, "-m", "ansible", "playbook", str(playbook), "-e", json.dumps(variables), *arguments]
     return subprocess.run(
         command,
-        env={**env, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_LOCALHOST_WARNING": "false"},
-        cwd=os.environ.get("TMPDIR", "/tmp"),
+        env={
+            **env,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": os.devnull,
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
