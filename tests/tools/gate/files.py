@@ -36,7 +36,7 @@ def all_findings(root: Path) -> Iterator[str]:
     """Yield what is wrong with the tracked files of a checkout."""
     annotations = tomllib.loads((root / "REUSE.toml").read_text())["annotations"]
     exempt = [pattern for annotation in annotations for pattern in annotation["path"]]
-    for path in tracked_files():
+    for path in tracked_files(root):
         text = (root / path).read_bytes().decode(errors="replace")
         if LICENCE not in text[:HEAD] and not any(_matches(path, pattern) for pattern in exempt):
             yield f"{path}: has no line '{LICENCE}' at its top (or no entry in REUSE.toml)"

@@ -76,6 +76,7 @@ def _pip_settings() -> str:
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     ).stdout
     parser = configparser.RawConfigParser()
+    parser["global"] = {"quiet": "1"}
     for name, value in re.findall(r"^(\S+)='(.*)'$", listed, re.MULTILINE):
         section, key = name.rsplit(".", 1)
         section = "global" if section == ":env:" else section

@@ -84,7 +84,8 @@ def _pytest(tier: str, cell: str, arguments: Sequence[str]) -> int:
     context = for_cell(cell, tier)
     report = LOGS / f"{tier}-{cell}.xml"
     report.unlink(missing_ok=True)
-    code = context.run("pytest", f"tests/{tier}", f"--junitxml={report}", *arguments)
+    chosen = [] if any(argument.startswith("tests/") for argument in arguments) else [f"tests/{tier}"]
+    code = context.run("pytest", *chosen, f"--junitxml={report}", *arguments)
     return _close(tier, cell, code, from_junit([report] if report.exists() else []))
 
 

@@ -31,9 +31,9 @@ def export(name: str) -> Path:
     return root
 
 
-def tracked_files() -> list[Path]:
-    """List the files of the checkout that are tracked or new, but neither ignored nor deleted."""
-    command: list[str | Path] = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def tracked_files(root: Path = ROOT) -> list[Path]:
+    """List the files of a checkout that are tracked or new, but neither ignored nor deleted."""
+    command: list[str | Path] = ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     paths = (Path(name) for name in sorted(set(listed.split("\0"))) if name)
-    return [path for path in paths if (ROOT / path).is_symlink() or (ROOT / path).is_file()]
+    return [path for path in paths if (root / path).is_symlink() or (root / path).is_file()]

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gate's own counting: nothing that failed, was skipped or did not run may look like success."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gate import files, results, runner
+from gate.results import Result, from_junit
+from gate.runner import Runner, Step, close
+from gate.tiers import from_recap
+
+RECAP = "RECAP\n\x1b[32mrender   \x1b[0m: actions=3  successful={}  disabled=0  skipped=0  missing={}  failed={}\n"
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(runner, "LOGS", tmp_path / "logs")
+    return tmp_path
+
+
+def junit(folder: Path, body: str) -> list[Path]:
+    report = folder / "report.xml"
+    report.write_text(f'<testsuites><testcase classname="c" name="n">{body}</testcase></testsuites>')
+    return [report]
+
+
+def test_a_passed_test_counts(tmp_path: Path) -> None:
+    assert from_junit(junit(tmp_path, "")) == Result(passed=1)
+
+
+@pytest.mark.parametrize("outcome", ["failure", "error"])
+def test_a_failed_test_counts(tmp_path: Path, outcome: str) -> None:
+    assert from_junit(junit(tmp_path, f"<{outcome}>why</{outcome}>")) == Result(failed=["c::n"])
+
+
+def test_a_skipped_test_is_no_success(tmp_path: Path) -> None:
+    assert from_junit(junit(tmp_path, '<skipped message="no cluster"/>')) == Result(skipped=["c::n: no cluster"])
+
+
+def test_a_sanity_test_without_a_file_to_look_at_does_not_count(tmp_path: Path) -> None:
+    assert from_junit(junit(tmp_path, "<skipped>No tests applicable.</skipped>")) == Result()
+
+
+@pytest.mark.parametrize("result", [Result(), Result(1, ["x"]), Result(1, [], ["x"])])
+def test_a_step_without_tests_or_with_problems_is_not_good(result: Result) -> None:
+    assert not result.good
+
+
+@pytest.mark.parametrize(
+    ("counts", "passed", "failed"), [((3, 0, 0), 1, 0), ((2, 1, 0), 0, 1), ((2, 0, 1), 0, 1), ((0, 0, 0), 0, 1)]
+)
+def test_a_scenario_counts_only_with_all_its_playbooks(counts: tuple[int, int, int], passed: int, failed: int) -> None:
+    result = from_recap(RECAP.format(*counts))
+    assert (result.passed, len(result.failed)) == (passed, failed)
+
+
+def test_a_missing_playbook_fails_without_a_recap_too() -> None:
+    assert from_recap("verify: Executed: Missing playbook").failed
+
+
+def run(*steps: Step) -> tuple[Runner, int]:
+    made = Runner(steps, 2, {})
+    made.run()
+    return made, close(steps, made.broken, made.ended, 0.0)
+
+
+def step(name: str, code: str, *needs: str, counts: bool = False) -> Step:
+    return Step(name, [sys.executable, "-c", code], needs, counts)
+
+
+def test_the_closing_line_is_the_sum_of_all_steps(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = build / "results"
+    folder.mkdir()
+    write = "open({!r}, 'w').write('{{\"passed\": 2}}')"
+    steps = [step(name, write.format(str(folder / f"{name}.json"))) for name in ("a", "b")]
+    assert run(*steps)[1] == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "4 passed, 0 failed"
+
+
+def test_a_step_that_counts_nothing_fails(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(step("a", "", counts=True))[1] == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 1 failed"
+
+
+def test_a_step_whose_need_failed_does_not_run_and_fails(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made, code = run(step("build", "raise SystemExit('no disk')"), step("tests", "", "build"))
+    assert (made.broken, code) == (["build", "tests"], 1)
+    assert "no disk" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("x = '{}'".format("/".join(["", "root", "x"])), "names a path of one machine"),
+        ("see https://{}/x".format(".".join(["pypi", "org"])), "names a package registry's host"),
+        ("no licence", "has no line"),
+    ],
+)
+def test_a_file_that_names_a_machine_or_no_licence_is_found(tmp_path: Path, text: str, finding: str) -> None:
+    (tmp_path / "REUSE.toml").write_text(f"# {files.LICENCE}\n[[annotations]]\npath = ['**/*.json']\n")
+    (tmp_path / "data.json").write_text("{}")
+    (tmp_path / "x.py").write_text(text if finding == "has no line" else f"# {files.LICENCE}\n{text}\n")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    found = list(files.all_findings(tmp_path))
+    assert len(found) == 1
+    assert finding in found[0]
