@@ -37,22 +37,16 @@ def bench(arguments: Sequence[str]) -> int:
 def docs() -> int:
     """Build the web pages into build/docs."""
     context = for_tools("docs")
-    work, pages = BUILD / "docs-source", BUILD / "docs"
-    for directory in (work, pages):
+    source, pages = BUILD / "docs-source", BUILD / "docs"
+    for directory in (source, pages):
         shutil.rmtree(directory, ignore_errors=True)
-    work.mkdir(parents=True)
-    work.chmod(0o755)
-    steps: tuple[list[str | Path], ...] = (
-        ["antsibull-docs", "sphinx-init", "--use-current", "--squash-hierarchy", "--lenient", "--dest-dir", work,
-         "netguard.lockdown"],
-        ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--cleanup", "everything",
-         "--dest-dir", work / "rst", "netguard.lockdown"],
-        ["sphinx-build", "-M", "html", work / "rst", work / "out", "-c", work, "-W", "--keep-going"],
-    )  # fmt: skip
-    code = next((code for code in (context.run(*step) for step in steps) if code), 0)
-    if code == 0:
-        (work / "out" / "html").rename(pages)
-        print(f"documentation: {(pages / 'index.html').relative_to(ROOT)}")
+    source.mkdir(mode=0o755)
+    settings = context.collection / "tests" / "tools" / "gate" / "sphinx"
+    collection = ("antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--cleanup", "everything")
+    code = context.run(*collection, "--dest-dir", source, "netguard.lockdown") or context.run(
+        "sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "-c", settings, source, pages
+    )
+    print(f"documentation: {(pages / 'index.html').relative_to(ROOT)}" if code == 0 else "no documentation", flush=True)
     return code
 
 
