@@ -7,189 +7,40 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from dataclasses import dataclass
-from datetime import datetime
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import api_trust, engine
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import (
-    Address,
-    Network,
-    host_network,
-    parse_address,
-    parse_network,
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.api_records import (
+    FROM_MEMORY,
+    FROM_USER,
+    ApiServer,
+    Endpoint,
+    ForeignHost,
+    Options,
+    Recall,
+    Seen,
+    ServiceAddress,
+    Target,
+    UserAddress,
 )
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.cluster import Ranges
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import host_network, parse_address
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.endpoints import SlicePort
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.fence import Fence
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.grace import Kept, Memory, Pair, keep
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.grace import Kept, Pair, keep
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, Source, metadata
 
-FROM_USER, FROM_MEMORY = "user", "kept"
 
-
-@dataclass(frozen=True)
-class UserAddress:
-    """An address that the user gave; without a port, the one that the trusted slice holds."""
-
-    address: Address
-    port: int | None
-
-
-@dataclass(frozen=True)
-class Options:
-    """The user's word on the API server."""
-
-    form: str = engine.AUTO
-    extra_slices: tuple[str, ...] = ()
-    allowed: tuple[Network, ...] = ()
-    addresses: tuple[UserAddress, ...] = ()
-
-    @classmethod
-    def from_params(cls, params: t.Mapping[str, t.Any]) -> Options:
-        return cls(
-            form=params.get("form") or engine.AUTO,
-            extra_slices=tuple(params.get("extra_api_slices") or []),
-            allowed=tuple(
-                parse_network(text, f"allowed_api_cidrs[{index}]")
-                for index, text in enumerate(params.get("allowed_api_cidrs") or [])
-            ),
-            addresses=tuple(
-                _user_address(entry, f"api_server_addresses[{index}]")
-                for index, entry in enumerate(params.get("api_server_addresses") or [])
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class Recall:
-    """What our policies remember, and the API server's clock to judge it by."""
-
-    memory: Memory
-    now: datetime
-    seconds: int
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The objects as they were read; `endpoints` only where there is no slice default/kubernetes."""
-
-    service: Raw
-    slices: t.Sequence[Raw]
-    endpoints: Raw | None
-    ranges: Ranges
-    nodes: frozenset[Address]
-    engine: engine.Detected
-    recall: Recall | None = None
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One address and port where an API server answers, and where that was said."""
-
-    address: Address
-    port: int
-    origin: str
-
-    @property
-    def pair(self) -> Pair:
-        return self.address, self.port
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        return self.address.version, int(self.address), self.port
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {
-            "address": str(self.address),
-            "port": self.port,
-            "cidr": str(host_network(self.address)),
-            "origin": self.origin,
-        }
-
-
-@dataclass(frozen=True)
-class Target:
-    """What one egress rule is rendered from: these blocks on this port."""
-
-    via: str
-    port: int
-    cidrs: tuple[str, ...]
-    protocol: str = "TCP"
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {"via": self.via, "protocol": self.protocol, "port": self.port, "cidrs": list(self.cidrs)}
-
-
-@dataclass(frozen=True)
-class ServiceAddress:
-    """The Service default/kubernetes as pods dial it; without a cluster IP it leads to a DNS name."""
-
-    cluster_ips: tuple[Address, ...]
-    port: int
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {"cluster_ips": [str(address) for address in self.cluster_ips], "port": self.port}
-
-
-@dataclass(frozen=True)
-class ApiServer:
-    """The resolved API server."""
-
-    form: engine.Form
-    targets: tuple[Target, ...]
-    endpoints: tuple[Endpoint, ...]
-    service: ServiceAddress
-    not_ready: tuple[tuple[str, int], ...]
-    kept: tuple[Kept, ...]
-    sources: tuple[Source, ...]
-    warnings: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {
-            "form": self.form.name,
-            "form_requested": self.form.requested,
-            "form_reason": self.form.reason,
-            "targets": [target.as_dict() for target in self.targets],
-            "endpoints": [endpoint.as_dict() for endpoint in self.endpoints],
-            "service": self.service.as_dict(),
-            "not_ready": [{"address": address, "port": port} for address, port in self.not_ready],
-            "kept": [kept.as_dict() for kept in self.kept],
-            "sources": [source.as_dict() for source in self.sources],
-        }
-
-
-@dataclass(frozen=True)
-class ForeignHost:
-    """A DNS name in KUBERNETES_SERVICE_HOST of some pods: they dial other addresses than the slice holds.
-
-    Managed clusters inject it, and how it resolves in a pod cannot be told from here.
-    """
-
-    host: str
-    pods: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return (
-            f"{', '.join(self.pods)} dial the API server as {self.host}; if your pods do so too, resolve that name in "
-            "a pod and give the addresses in api_server_addresses"
-        )
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {"host": self.host, "pods": list(self.pods)}
-
-
-def resolve(options: Options, seen: Seen) -> ApiServer:
+def resolve(wanted: Options, seen: Seen) -> ApiServer:
     """The API server's targets, or an error where one of them could be wrong."""
     service = _service_address(seen.service)
-    witnesses = api_trust.witnesses(seen.slices, seen.endpoints, options.extra_slices)
-    live = _user_endpoints(options.addresses, witnesses) if options.addresses else _live_endpoints(witnesses)
-    fence = Fence(seen.ranges, service.cluster_ips, options.allowed)
+    witnesses = api_trust.witnesses(seen.slices, seen.endpoints, wanted.extra_slices)
+    live = _user_endpoints(wanted.addresses, witnesses) if wanted.addresses else _live_endpoints(witnesses)
+    fence = Fence(seen.ranges, service.cluster_ips, wanted.allowed)
     for endpoint in live:
         fence.check(endpoint.address, endpoint.origin)
-    form = engine.choose_form(options.form, seen.engine, [endpoint.address for endpoint in live], seen.nodes)
-    _refuse_nameless(service, form, options)
-    kept, dropped = _kept(options, seen.recall, live, fence) if form.uses_endpoints else ([], [])
+    form = engine.choose_form(wanted.form, seen.engine, [endpoint.address for endpoint in live], seen.nodes)
+    _refuse_nameless(service, form, wanted)
+    kept, dropped = _kept(wanted, seen.recall, live, fence) if form.uses_endpoints else ([], [])
     remembered = [Endpoint(entry.address, entry.port, FROM_MEMORY) for entry in kept]
     endpoints = tuple(sorted([*live, *remembered], key=lambda endpoint: endpoint.order))
     return ApiServer(
@@ -197,10 +48,10 @@ def resolve(options: Options, seen: Seen) -> ApiServer:
         targets=_targets(form, endpoints, service),
         endpoints=endpoints,
         service=service,
-        not_ready=_not_ready(witnesses, options),
+        not_ready=_not_ready(witnesses, wanted),
         kept=tuple(kept),
         sources=_sources(seen, witnesses),
-        warnings=(*form.warnings, *_remarks(witnesses, options), *dropped, *fence.doubts()),
+        warnings=(*form.warnings, *_remarks(witnesses, wanted), *dropped, *fence.doubts()),
     )
 
 
@@ -236,10 +87,10 @@ def _user_endpoints(addresses: t.Sequence[UserAddress], witnesses: t.Sequence[ap
 
 
 def _kept(
-    options: Options, recall: Recall | None, live: t.Sequence[Endpoint], fence: Fence
+    wanted: Options, recall: Recall | None, live: t.Sequence[Endpoint], fence: Fence
 ) -> tuple[list[Kept], list[str]]:
     # The user's own list is never extended by a memory.
-    if recall is None or recall.seconds <= 0 or options.addresses:
+    if recall is None or recall.seconds <= 0 or wanted.addresses:
         return [], []
     remembered = keep(recall.memory, {endpoint.pair for endpoint in live}, recall.now, recall.seconds)
     refused = [entry for entry in remembered if fence.refusal(entry.address)]
@@ -283,8 +134,8 @@ def _service_address(raw: Raw) -> ServiceAddress:
     return ServiceAddress(tuple(sorted(cluster_ips, key=lambda ip: (ip.version, int(ip)))), chosen.number)
 
 
-def _refuse_nameless(service: ServiceAddress, form: engine.Form, options: Options) -> None:
-    if not service.cluster_ips and (form.uses_service or not options.addresses):
+def _refuse_nameless(service: ServiceAddress, form: engine.Form, wanted: Options) -> None:
+    if not service.cluster_ips and (form.uses_service or not wanted.addresses):
         raise LockdownError(
             "api_fqdn_service",
             f"Service {api_trust.NAMESPACE}/{api_trust.NAME} has no cluster IP",
@@ -294,8 +145,8 @@ def _refuse_nameless(service: ServiceAddress, form: engine.Form, options: Option
         )
 
 
-def _not_ready(witnesses: t.Iterable[api_trust.Witness], options: Options) -> tuple[tuple[str, int], ...]:
-    if options.addresses:
+def _not_ready(witnesses: t.Iterable[api_trust.Witness], wanted: Options) -> tuple[tuple[str, int], ...]:
+    if wanted.addresses:
         return ()
     pairs = [
         (backend.address, witness.port())
@@ -306,14 +157,14 @@ def _not_ready(witnesses: t.Iterable[api_trust.Witness], options: Options) -> tu
     return tuple(sorted(set(pairs)))
 
 
-def _remarks(witnesses: t.Sequence[api_trust.Witness], options: Options) -> list[str]:
+def _remarks(witnesses: t.Sequence[api_trust.Witness], wanted: Options) -> list[str]:
     names = {witness.source.name for witness in witnesses}
-    absent = [name for name in options.extra_slices if name not in names]
+    absent = [name for name in wanted.extra_slices if name not in names]
     remarks = [f"extra_api_slices names {name}, but there is no such slice of the API server" for name in absent]
     for witness in witnesses:
         waiting = [backend.address for backend in witness.content.backends if not backend.ready]
         surplus = [address for backend in witness.content.backends for address in backend.surplus]
-        if waiting and not options.addresses:
+        if waiting and not wanted.addresses:
             remarks.append(f"{witness.source}: left out {', '.join(waiting)}, which is not ready")
         if surplus:
             remarks.append(
@@ -325,34 +176,6 @@ def _remarks(witnesses: t.Sequence[api_trust.Witness], options: Options) -> list
 def _sources(seen: Seen, witnesses: t.Iterable[api_trust.Witness]) -> tuple[Source, ...]:
     unique = dict.fromkeys([*(witness.source for witness in witnesses), Source.of(seen.service), *seen.engine.sources])
     return tuple(unique)
-
-
-def _user_address(entry: t.Any, where: str) -> UserAddress:
-    if not isinstance(entry, t.Mapping):
-        return UserAddress(parse_address(entry, where), None)
-    unknown = sorted(str(key) for key in set(entry) - {"address", "port"})
-    if unknown:
-        raise LockdownError(
-            "invalid_option",
-            f"Invalid {where}",
-            f"unknown keys {', '.join(unknown)}",
-            "Known are address and port",
-        )
-    return UserAddress(parse_address(entry.get("address"), f"{where}.address"), _user_port(entry.get("port"), where))
-
-
-def _user_port(value: t.Any, where: str) -> int | None:
-    if value is None:
-        return None
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 65536:
-        raise LockdownError(
-            "invalid_option",
-            f"Invalid port {value!r} in {where}",
-            "a port is a number from 1 to 65535",
-            f"Correct {where}",
-        )
-    return number
 
 
 def foreign_hosts(pods: t.Iterable[Raw]) -> list[ForeignHost]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import (
     Address,
     is_metadata,
@@ -64,11 +64,13 @@ class UserDns:
             return None
         selector = given.get("pod_selector")
         if selector is not None:
-            _check_selector(selector)
-        ports = {DnsPort(port["protocol"], _number(port["port"])) for port in given.get("ports") or []}
+            _check_pods(selector, given.get("ports"))
+        ports = {
+            DnsPort(port["protocol"], options.port(port["port"], "dns.ports")) for port in given.get("ports") or []
+        }
         return cls(
-            namespace=given["namespace"],
-            service=given.get("service"),
+            namespace=options.dns_label(given["namespace"], "dns.namespace"),
+            service=options.dns_label(given["service"], "dns.service") if given.get("service") else None,
             pod_selector=selector,
             ports=tuple(sorted(ports, key=lambda port: port.order)),
         )
@@ -241,23 +243,15 @@ def _port_names(spec: Raw) -> dict[str, str]:
     }
 
 
-def _check_selector(selector: t.Any) -> None:
+def _check_pods(selector: t.Any, ports: t.Any) -> None:
+    # A rule without ports would open every port.
+    if not ports:
+        raise options.invalid("dns.ports", "the pods of dns.pod_selector listen on at least one port")
     selectors.validate(selector, "dns.pod_selector")
-    if selectors.selects_everything(selector):
+    if peers.is_wide(selector):
         raise LockdownError(
             "invalid_selector",
             "Invalid label selector in dns.pod_selector",
-            "it is empty and selects every pod of the namespace",
+            "it demands no label, so any pod would be taken for the DNS",
             "Name the labels of the DNS pods",
         )
-
-
-def _number(port: int) -> int:
-    if not 0 < port < 65536:
-        raise LockdownError(
-            "invalid_option",
-            f"Invalid port {port} in dns.ports",
-            "a port is a number from 1 to 65535",
-            "Correct dns.ports",
-        )
-    return port

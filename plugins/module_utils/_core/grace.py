@@ -13,15 +13,13 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address, parse_address
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, metadata
 
 SEEN_ANNOTATION = "lockdown.netguard.io/api-endpoints"
 KEPT_ANNOTATION = "lockdown.netguard.io/kept-endpoints"
-_MANAGED_BY = "app.kubernetes.io/managed-by"
-_INSTANCE = "app.kubernetes.io/instance"
-_OURSELVES = "netguard.lockdown"
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # API servers' clocks differ by seconds; a time further ahead would keep an address for ever.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -55,17 +53,12 @@ class Kept:
         }
 
 
-def labels(instance: str) -> dict[str, str]:
-    """The labels of the policies that may remember something for this instance."""
-    return {_MANAGED_BY: _OURSELVES, _INSTANCE: instance}
-
-
 def remember(policies: t.Iterable[Raw], instance: str) -> Memory:
     """What our own policies of this instance say; annotations that someone else wrote are no memory."""
     seen: set[Pair] = set()
     vanished: dict[Pair, datetime] = {}
     for policy in policies:
-        if _is_instance(policy, instance):
+        if ownership.has_our_labels(policy, instance):
             seen.update(pair for pair in map(_pair, _entries(policy, SEEN_ANNOTATION)) if pair)
             for entry in _entries(policy, KEPT_ANNOTATION):
                 endpoint, _sign, time = entry.partition("=")
@@ -87,21 +80,12 @@ def keep(memory: Memory, current: t.Container[Pair], now: datetime, seconds: int
     return found
 
 
-def _is_instance(policy: Raw, instance: str) -> bool:
-    own = metadata(policy).get("labels") or {}
-    return all(own.get(key) == value for key, value in labels(instance).items())
-
-
 def _entries(policy: Raw, annotation: str) -> list[str]:
-    text = (metadata(policy).get("annotations") or {}).get(annotation, "")
-    if not any(_owns(entry, annotation) for entry in metadata(policy).get("managedFields") or []):
+    # Whoever edits an annotation by hand takes it over, and then it is no memory of ours.
+    if annotation not in ownership.owned_keys(policy, "annotations"):
         return []
+    text = (metadata(policy).get("annotations") or {}).get(annotation, "")
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _owns(entry: Raw, annotation: str) -> bool:
-    fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {}
-    return entry.get("manager") == _OURSELVES and f"f:{annotation}" in fields
 
 
 def _pair(text: str) -> Pair | None:

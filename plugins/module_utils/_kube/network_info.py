@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    api_records,
     api_server,
     api_trust,
     cluster,
@@ -15,6 +16,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
     dns_service,
     engine,
     grace,
+    options,
+    ownership,
     selectors,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address
@@ -34,7 +37,7 @@ _DEFAULT = f"{_CORE}/namespaces/{api_trust.NAMESPACE}"
 
 def resolve_network(session: Session, params: Params) -> Json:
     """The result of module cluster_network_info: cluster, API server, DNS and engine."""
-    options, choice = api_server.Options.from_params(params), dns_service.UserDns.from_params(params)
+    wanted, choice = api_records.Options.from_params(params), dns_service.UserDns.from_params(params)
     _check_grace(params)
     uid, version, sources = _identity(session, params.get("cluster_uid"))
     nodes = session.list(f"{_CORE}/nodes")
@@ -44,8 +47,8 @@ def resolve_network(session: Session, params: Params) -> Json:
     candidates = _candidates(session, choice) if params["resolve_dns"] else None
     slices = _slices(session, candidates)
     api = api_server.resolve(
-        options,
-        api_server.Seen(
+        wanted,
+        api_records.Seen(
             service=service,
             slices=slices,
             endpoints=_endpoints(session, slices),
@@ -73,13 +76,17 @@ def _check_grace(params: Params) -> None:
         raise LockdownError(
             "invalid_option", "Invalid grace_seconds", f"{seconds} is negative", "Correct grace_seconds"
         )
-    if seconds and not (params.get("namespace") and params.get("instance")):
+    if not seconds:
+        return
+    if not (params.get("namespace") and params.get("instance")):
         raise LockdownError(
             "invalid_option",
             "grace_seconds needs namespace and instance",
             "the policies of that instance remember which addresses were there",
             "Set namespace and instance, or leave grace_seconds at 0",
         )
+    options.dns_label(params["namespace"], "namespace")
+    ownership.require_instance_name(params["instance"])
 
 
 def _identity(session: Session, pin: str | None) -> tuple[str, str, tuple[Source, ...]]:
@@ -167,11 +174,11 @@ def _pods(session: Session, namespace: str, selector: t.Mapping[str, t.Any]) -> 
     return session.list(f"{_CORE}/namespaces/{namespace}/pods", query)
 
 
-def _recall(session: Session, params: Params) -> api_server.Recall | None:
+def _recall(session: Session, params: Params) -> api_records.Recall | None:
     seconds = params["grace_seconds"]
     if not seconds:
         return None
-    labels = selectors.as_query({"matchLabels": grace.labels(params["instance"])})
+    labels = selectors.as_query({"matchLabels": ownership.labels_for(params["instance"])})
     path = f"{_POLICIES}/namespaces/{params['namespace']}/networkpolicies"
     policies = session.list(path, {"labelSelector": labels})
-    return api_server.Recall(grace.remember(policies, params["instance"]), session.server_now(), seconds)
+    return api_records.Recall(grace.remember(policies, params["instance"]), session.server_now(), seconds)
