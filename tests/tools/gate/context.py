@@ -14,7 +14,7 @@ from pathlib import Path
 from gate.cells import CELLS
 from gate.environments import ensure
 from gate.pythons import newest
-from gate.surroundings import environment
+from gate.surroundings import environment, fresh_home, kept_home
 from gate.tree import COLLECTION, export
 
 
@@ -25,6 +25,7 @@ class Context:
     name: str
     venv: Path
     tree: Path
+    home: Path
 
     @property
     def collection(self) -> Path:
@@ -34,7 +35,7 @@ class Context:
     @property
     def env(self) -> dict[str, str]:
         """Return the environment variables for its tools."""
-        return environment(self.venv, self.tree)
+        return environment(self.venv, self.tree, self.home)
 
     def run(self, *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> int:
         """Run a program in the collection and return its exit code."""
@@ -42,7 +43,7 @@ class Context:
 
     def follow(self, *command: str | Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Run a program, show its output as it comes, and return its exit code and output."""
-        process = self._start(command, None, env, subprocess.PIPE)
+        process = self._start(command, None, env, subprocess.PIPE, subprocess.STDOUT)
         lines = []
         for line in process.stdout or ():
             sys.stdout.write(line)
@@ -59,7 +60,12 @@ class Context:
         return text
 
     def _start(
-        self, command: Sequence[str | Path], cwd: Path | None, env: Mapping[str, str] | None, stdout: int | None
+        self,
+        command: Sequence[str | Path],
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+        stdout: int | None,
+        stderr: int | None = None,
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(part) for part in command],
@@ -67,20 +73,23 @@ class Context:
             env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
+            stderr=stderr,
             text=True,
         )
 
 
-def for_cell(cell: str, purpose: str) -> Context:
+def for_cell(cell: str, purpose: str, keep_home: bool = False) -> Context:
     """Return the context of a matrix cell for one purpose: tiers that run side by side share no tree."""
-    context = Context(f"{purpose}-{cell}", ensure(cell, CELLS[cell].python()), export(f"{purpose}-{cell}"))
+    name = f"{purpose}-{cell}"
+    home = kept_home(name) if keep_home else fresh_home(name)
+    context = Context(name, ensure(cell, CELLS[cell].python()), export(name), home)
     _introduce(context)
     return context
 
 
 def for_tools(requirements: str) -> Context:
     """Return the context of tools that do not depend on the matrix."""
-    return Context(requirements, ensure(requirements, newest()), export(requirements))
+    return Context(requirements, ensure(requirements, newest()), export(requirements), fresh_home(requirements))
 
 
 def _introduce(context: Context) -> None:

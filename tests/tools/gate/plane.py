@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +16,21 @@ from gate.context import Context
 
 
 @contextmanager
-def up(context: Context) -> Iterator[Path]:
-    """Start a control plane with the example's objects, yield its state directory, and take it down again."""
+def up(context: Context) -> Iterator[dict[str, str]]:
+    """Start a control plane with the example's objects, yield the variables of its tests, and take it down again."""
+    # A cluster of the user's own is not given objects that look like its system's.
+    world = [] if "NETGUARD_TEST_KUBECONFIG" in context.env else ["--question"]
     with tempfile.TemporaryDirectory(prefix="netguard-") as directory:
         state = Path(directory) / "state"
-        if context.run("python", "-m", "lab", "up", "--state", state):
+        if context.run("python", "-m", "lab", "up", *world, "--state", state):
             sys.exit("the control plane did not start")
         try:
-            yield state
+            found = json.loads((state / "state.json").read_text())
+            yield {
+                "lab_kubeconfig": found["kubeconfig"],
+                "lab_cluster_uid": found["kube_system_uid"],
+                "lab_api_url": found["urls"][0],
+                "lab_state": str(state),
+            }
         finally:
             context.run("python", "-m", "lab", "down", "--state", state)

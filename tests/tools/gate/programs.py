@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,11 @@ from gate.context import for_cell, for_tools
 from gate.environments import ensure
 from gate.paths import BUILD, ROOT
 
+OUTPUT = {"NETGUARD_BUILD": str(BUILD)}
+
+# Programs run in an exported tree; what they leave for the user belongs into the checkout.
+OUTPUT = {"NETGUARD_BUILD": str(BUILD)}
+
 
 def binaries() -> int:
     """Find or build kube-apiserver and etcd, with the home directory and Go settings of the user."""
@@ -24,14 +30,17 @@ def binaries() -> int:
 
 def demo() -> int:
     """Run the demo with the newest versions; only DEMO_KUBECONFIG can point it at a cluster of the user's."""
-    return for_cell("newest", "demo").run("python", "-m", "demo")
+    own = os.environ.get("DEMO_KUBECONFIG")
+    # The user's kubeconfig may be relative to where make was called, and its exec plugins look into the home directory.
+    there = {"DEMO_KUBECONFIG": str(Path(own).expanduser().absolute()), "HOME": str(Path.home())} if own else {}
+    return for_cell("newest", "demo").run("python", "-m", "demo", env={**OUTPUT, **there})
 
 
 def bench(arguments: Sequence[str]) -> int:
     """Run the bench with the newest versions beside the peers that it measures against."""
     context = for_cell("newest", "bench")
     peers = ensure("bench", CELLS["newest"].python())
-    return context.run("python", "-m", "bench", *arguments, env={"NETGUARD_BENCH_PEERS": str(peers)})
+    return context.run("python", "-m", "bench", *arguments, env={**OUTPUT, "NETGUARD_BENCH_PEERS": str(peers)})
 
 
 def docs() -> int:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gate.paths import LOGS
+from gate.paths import LOGS, ROOT, cache_base
 from gate.results import Result, forget, load
 
 HEARTBEAT = 30.0  # seconds between two lines about what is still running
@@ -142,15 +142,22 @@ def log_of(step: str) -> Path:
     return LOGS / f"{step}.log"
 
 
+def anonymous(text: str) -> str:
+    """Take this machine's folders out of what is shown: logs are pasted into issues."""
+    for folder, name in ((ROOT, "."), (cache_base(), "~/.cache"), (Path.home(), "~")):
+        text = text.replace(str(folder), name)
+    return text
+
+
 def last_line(step: str) -> str:
     """Return the last line that a step printed."""
-    lines = log_of(step).read_text(errors="replace").split("\n")
+    lines = anonymous(log_of(step).read_text(errors="replace")).split("\n")
     return next((line.strip()[:120] for line in reversed(lines) if line.strip()), "no output yet")
 
 
 def show_tail(step: str) -> None:
     """Show the end of a failed step's log."""
-    lines = log_of(step).read_text(errors="replace").splitlines()[-TAIL:]
+    lines = anonymous(log_of(step).read_text(errors="replace")).splitlines()[-TAIL:]
     print("\n".join([f"----- end of {log_of(step).name}", *lines, "-----"]), flush=True)
 
 

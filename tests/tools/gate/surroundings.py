@@ -9,11 +9,12 @@ import configparser
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from gate.paths import ROOT, cache_base, cache_dir
+from gate.paths import BUILD, ROOT, cache_base, cache_dir
 from gate.pythons import interpreters
 from gate.tree import COLLECTION
 
@@ -27,13 +28,13 @@ def scrubbed() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not SCRUBBED.match(name)}
 
 
-def environment(venv: Path, tree: Path) -> dict[str, str]:
+def environment(venv: Path, tree: Path, home: Path) -> dict[str, str]:
     """Return the environment for tools of a virtual environment that work on an exported collection."""
     programs = [venv / "bin", *(python.parent for python in interpreters().values())]
     return {
         **scrubbed(),
         "PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)]),
-        "HOME": str(home()),
+        "HOME": str(home),
         "XDG_CACHE_HOME": str(cache_base()),
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(tree),
@@ -43,19 +44,28 @@ def environment(venv: Path, tree: Path) -> dict[str, str]:
     }
 
 
-def home() -> Path:
-    """Return a home directory of the tests' own: no kubeconfig, no Ansible configuration, but pip's settings."""
-    directory = cache_dir() / "home"
-    settings = directory / ".config" / "pip" / "pip.conf"
+def fresh_home(name: str) -> Path:
+    """Make an empty home directory: no kubeconfig, no Ansible settings, no collection of another run."""
+    home = BUILD / "homes" / name
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    return home
+
+
+def kept_home(name: str) -> Path:
+    """Make or take a home directory in the cache, for the environments that ansible-test makes below its home."""
+    home = cache_dir() / "homes" / name
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def prepare_ansible_test(venv: Path, home: Path) -> None:
+    """Give ansible-test pip's settings and, where it would look for a downloaded one, our pip bootstrap."""
+    settings = home / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)
     replace(settings, _pip_settings())
-    return directory
-
-
-def prepare_ansible_test(venv: Path) -> None:
-    """Put our pip bootstrap where the ansible-test of an environment looks for a downloaded one."""
     source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
-    cache = home() / ".ansible" / "test" / "cache"
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for version in set(re.findall(r"""pip=['"]([0-9.]+)['"]""", source.read_text())):
         script = cache / f"get_pip_{version.replace('.', '_')}.py"

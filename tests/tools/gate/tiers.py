@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from gate import plane
 from gate.context import for_cell
+from gate.environments import lock
 from gate.paths import LOGS
 from gate.results import Result, from_junit
 from gate.surroundings import prepare_ansible_test
@@ -33,9 +34,10 @@ def system(cell: str, arguments: Sequence[str] = ()) -> int:
 
 def sanity(cell: str, arguments: Sequence[str] = ()) -> int:
     """Run ansible-test sanity on the whole tree."""
-    context = for_cell(cell, "sanity")
-    prepare_ansible_test(context.venv)
-    code = context.run("ansible-test", "sanity", *LOCAL, "--requirements", "--junit", *arguments)
+    context = for_cell(cell, "sanity", keep_home=True)
+    with lock(context.home.with_suffix(".lock")):
+        prepare_ansible_test(context.venv, context.home)
+        code = context.run("ansible-test", "sanity", *LOCAL, "--requirements", "--junit", *arguments)
     reports = (context.collection / "tests" / "output" / "junit").glob("*.xml")
     return _close("sanity", cell, code, from_junit(sorted(reports)))
 
@@ -43,13 +45,11 @@ def sanity(cell: str, arguments: Sequence[str] = ()) -> int:
 def integration(cell: str, arguments: Sequence[str] = ()) -> int:
     """Run the targets of tests/integration against one control plane."""
     context = for_cell(cell, "integration")
-    prepare_ansible_test(context.venv)
     tests = context.collection / "tests"
     command = ("ansible-test", "integration", *LOCAL)
     targets = context.output(*command, "--list-targets", *arguments).split()
-    with plane.up(context) as state:
-        config = {"lab_kubeconfig": str(state / "kubeconfig")}
-        (tests / "integration" / "integration_config.yml").write_text(json.dumps(config))
+    with plane.up(context) as variables:
+        (tests / "integration" / "integration_config.yml").write_text(json.dumps(variables))
         code = context.run(*command, "--continue-on-error", *arguments)
     reports = (json.loads(path.read_text()) for path in (tests / "output" / "data").glob("integration-*.json"))
     passed = {name for report in reports for name in report["targets"]}
