@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter ignite_arguments."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: ignite_arguments
+short_description: Typed module arguments from the variables of role ignite_lockdown
+version_added: 0.1.0
+author:
+  - The netguard.lockdown authors (@netguard)
+description:
+  - Reads the variables that an entry point of role P(netguard.lockdown.ignite_lockdown#role) passes to modules, gives
+    them their types, and leaves out what is not set, so that a play's C(module_defaults) still count.
+  - Never fails because of a bad value. Everything wrong is listed in RV(_value.errors), unknown variables with the
+    nearest known one.
+positional: _input
+options:
+  _input:
+    description: The role's variables by their full names.
+    type: dict
+    required: true
+  known:
+    description: Names of all variables that the role reads.
+    type: list
+    elements: str
+    required: true
+  entry_point:
+    description: Entry point of the role.
+    type: str
+    choices: [main, render, rollback, remove]
+    default: main
+"""
+
+EXAMPLES = r"""
+- name: See that digits become an integer, and nothing becomes nothing
+  ansible.builtin.debug:
+    msg: "{{ variables | netguard.lockdown.ignite_arguments(known=variables.keys()) }}"
+  vars:
+    variables:
+      ignite_lockdown_namespace: cache-ns
+      ignite_lockdown_instance: ignite
+      ignite_lockdown_grace_seconds: "300"
+      ignite_lockdown_cluster_uid: ""
+"""
+
+RETURN = r"""
+_value:
+  description: The arguments and what is wrong with them.
+  type: dict
+  contains:
+    namespace:
+      description: The namespace of the instance.
+      type: str
+    instance:
+      description: The name of the instance.
+      type: str
+    cluster_network_info:
+      description: Further arguments for module M(netguard.lockdown.cluster_network_info).
+      type: dict
+    network_policies:
+      description: Further arguments for module M(netguard.lockdown.network_policies).
+      type: dict
+    errors:
+      description: What is wrong, as sentences. Empty if all is well.
+      type: list
+      elements: str
+"""
+
+import typing as t
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.arguments import read_arguments
+
+
+def ignite_arguments(
+    given: t.Mapping[str, t.Any], known: t.Iterable[str], entry_point: str = "main"
+) -> dict[str, t.Any]:
+    return read_arguments(given, list(known), entry_point).as_record()
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"ignite_arguments": ignite_arguments}

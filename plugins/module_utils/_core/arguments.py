@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the role's variables to typed arguments of the modules; what is not set is left out.
+
+Left-out arguments keep what a play's module_defaults gave; an empty value would wipe it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import PREFIX, PROFILES
+
+INSTANCE_LENGTH = 40
+
+Given = t.Mapping[str, t.Any]
+_Reader = t.Callable[[t.Any, str], t.Any]
+
+_TIMEOUTS = ("connect_timeout", "request_timeout")
+_LONGEST_WAIT = 86400  # seconds
+
+
+def _seconds(value: t.Any, where: str) -> int:
+    return options.integer(value, where, 0, _LONGEST_WAIT)
+
+
+def _addresses(value: t.Any, where: str) -> list[t.Any]:
+    """Addresses as texts or {address, port}; the module judges the addresses themselves."""
+    if isinstance(value, str):
+        return list(options.words(value, where))
+    return [_address(item, f"{where}[{index}]") for index, item in enumerate(options.sequence(value, where))]
+
+
+def _address(item: t.Any, where: str) -> t.Any:
+    if isinstance(item, str):
+        return options.text(item, where)
+    fields = options.mapping(item, where)
+    return {**fields, "port": options.port(fields["port"], f"{where}.port")} if "port" in fields else fields
+
+
+def _wants_dns(value: t.Any, where: str) -> bool:
+    return options.choice(value, where, PROFILES) != "minimal"
+
+
+_CLUSTER_UID = ("cluster_uid", "cluster_uid", options.text)
+_UNISOLATED = ("accept_unisolated_pods", "accept_unisolated_pods", options.flag)
+_LOCK_TIMEOUT = ("lock_timeout", "lock_timeout", _seconds)
+
+# Variable (without prefix), option of the module, reader.
+_Table = tuple[tuple[str, str, _Reader], ...]
+_RESOLVE: _Table = (
+    _CLUSTER_UID,
+    ("api_form", "form", options.text),
+    ("extra_api_slices", "extra_api_slices", options.words),
+    ("allowed_api_cidrs", "allowed_api_cidrs", options.words),
+    ("api_server_addresses", "api_server_addresses", _addresses),
+    ("grace_seconds", "grace_seconds", _seconds),
+    ("profile", "resolve_dns", _wants_dns),
+    ("dns", "dns", options.mapping),
+)
+_APPLY: _Table = (
+    _CLUSTER_UID,
+    _UNISOLATED,
+    _LOCK_TIMEOUT,
+    ("replace_policies", "replace_policies", options.words),
+    ("expected_digest", "expected_digest", options.text),
+    ("accept_uncovered_pods", "accept_uncovered_pods", options.flag),
+    ("accept_foreign_policies", "accept_foreign_policies", options.words),
+    ("accept_no_pods", "accept_no_pods", options.flag),
+)
+_ROLL_BACK: _Table = (
+    _CLUSTER_UID,
+    _UNISOLATED,
+    _LOCK_TIMEOUT,
+    ("rollback_revision", "revision", options.text),
+    ("expected_digest", "expected_digest", options.text),
+)
+_REMOVE: _Table = (_CLUSTER_UID, _UNISOLATED, _LOCK_TIMEOUT)
+
+_TABLES: dict[str, tuple[_Table, _Table]] = {
+    "main": (_RESOLVE, _APPLY),
+    "render": ((), ()),
+    "rollback": ((), _ROLL_BACK),
+    "remove": ((), _REMOVE),
+}
+ENTRY_POINTS = tuple(_TABLES)
+
+
+@dataclass
+class Arguments:
+    """What an entry point of the role passes to the modules, and what is wrong with its variables."""
+
+    namespace: str = ""
+    instance: str = ""
+    resolve: dict[str, t.Any] = field(default_factory=dict)
+    apply: dict[str, t.Any] = field(default_factory=dict)
+    errors: list[LockdownError] = field(default_factory=list)
+
+    def as_record(self) -> dict[str, t.Any]:
+        return {
+            "namespace": self.namespace,
+            "instance": self.instance,
+            "cluster_network_info": self.resolve,
+            "network_policies": self.apply,
+            "errors": [str(error) for error in self.errors],
+        }
+
+
+def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> Arguments:
+    """Typed arguments for one entry point.
+
+    :arg given: the role's variables by their full names.
+    :arg known: every variable that some entry point reads; any other is an error.
+    """
+    resolve, apply = _TABLES[entry_point]
+    arguments = Arguments(errors=options.unknown_variables(given, known))
+    steps: tuple[t.Callable[[], None], ...] = (
+        lambda: _name(arguments, given),
+        lambda: _instance(arguments, given),
+        lambda: _confirm(given, entry_point),
+        *(_step(arguments.resolve, given, row) for row in resolve),
+        *(_step(arguments.apply, given, row) for row in apply),
+    )
+    for step in steps:
+        with options.collected(arguments.errors):
+            step()
+    return arguments
+
+
+def read_connection(given: Given) -> dict[str, t.Any]:
+    """Connection options that are set; their values hold secrets and are left to the module to judge."""
+    names = (*ENVIRONMENT, *_TIMEOUTS)
+    values = {name: given.get(f"{PREFIX}{name}") for name in names}
+    return {name: value for name, value in values.items() if not options.is_unset(value) and value != []}
+
+
+def _step(into: dict[str, t.Any], given: Given, row: tuple[str, str, _Reader]) -> t.Callable[[], None]:
+    variable, option, reader = row
+
+    def step() -> None:
+        value = given.get(f"{PREFIX}{variable}")
+        if not options.is_unset(value):
+            into[option] = reader(value, f"{PREFIX}{variable}")
+
+    return step
+
+
+def _name(arguments: Arguments, given: Given) -> None:
+    arguments.namespace = options.dns_label(given.get(f"{PREFIX}namespace"), f"{PREFIX}namespace")
+
+
+def _instance(arguments: Arguments, given: Given) -> None:
+    where = f"{PREFIX}instance"
+    arguments.instance = options.dns_label(given.get(where), where, INSTANCE_LENGTH)
+
+
+def _confirm(given: Given, entry_point: str) -> None:
+    variable = f"{PREFIX}remove_confirmed"
+    word = given.get(variable)
+    if entry_point == "remove" and (options.is_unset(word) or not options.flag(word, variable)):
+        raise LockdownError(
+            "remove_not_confirmed",
+            "Refused to remove the policies",
+            "without them the namespace's pods may talk to anything",
+            f"Set {variable}: true if this is what you want",
+        )

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clients of an Ignite cluster and extra flows: from a user's entry to flow records and findings."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import (
+    DIRECTIONS,
+    Block,
+    Flow,
+    Namespaces,
+    Peer,
+    Pods,
+    Selector,
+    Subject,
+    end_port,
+)
+
+Ports = t.Mapping[str, int]
+
+KINDS = ("thin", "thick", "custom")
+
+# What node-to-node traffic runs on: whoever reaches these ports can act as a node, hence as an administrator.
+NODE_PORTS = ("discovery", "communication")
+
+_KIND_PORTS = {"thin": ("thin_client",), "thick": NODE_PORTS, "custom": ()}
+_CLIENT_KEYS = ("name", "kind", "ports", "force_client_to_server", "reason", *peers.KEYS)
+_EXTRA_KEYS = ("name", "direction", "protocol", "port", "end_port", "reason", *peers.KEYS)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is allowed as asked, and that a reviewer should know. `level` is warning or note."""
+
+    code: str
+    level: str
+    where: str
+    message: str
+
+    def as_record(self) -> dict[str, str]:
+        return {"code": self.code, "level": self.level, "where": self.where, "message": self.message}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one entry of the user's lists became. `accepted` is the user's reason for a wide peer."""
+
+    where: str
+    name: str
+    flows: list[Flow]
+    accepted: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read_client(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
+    """The flows of one client."""
+    options.reject_unknown(fields, _CLIENT_KEYS, where)
+    name = options.dns_label(fields.get("name"), f"{where}.name")
+    where = f"{where} ({name})"
+    kind = options.choice(fields.get("kind"), f"{where}.kind", KINDS)
+    chosen = _client_ports(fields.get("ports"), f"{where}.ports", kind, ports)
+    named = peers.read_peers(fields, where)
+    reason = _reason(fields.get("reason"), f"{where}.reason", f"{kind} client {name} uses the Ignite servers")
+    flows = [
+        Flow(
+            id=_flow_id("client", name, label, index, len(named)),
+            direction="ingress",
+            subject=subject,
+            peer=peer,
+            protocol="TCP",
+            port=number,
+            reason=f"{reason} ({label})",
+        )
+        for label, number in chosen.items()
+        for index, peer in enumerate(named)
+    ]
+    if _servers_call_back(fields.get("force_client_to_server"), f"{where}.force_client_to_server", kind):
+        flows += _callbacks(name, named, subject, ports, reason)
+    return Entry(where, name, flows, *_judge(fields, where, kind, chosen, named))
+
+
+def read_extra_flow(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
+    """The records of one extra flow; its reason is mandatory, for nothing else explains it."""
+    options.reject_unknown(fields, _EXTRA_KEYS, where)
+    name = options.dns_label(fields.get("name"), f"{where}.name")
+    where = f"{where} ({name})"
+    if options.is_unset(fields.get("reason")):
+        raise options.invalid(f"{where}.reason", "an extra flow needs a reason, the business need behind it")
+    named = peers.read_peers(fields, where)
+    label, number = _port(fields.get("port"), f"{where}.port", ports)
+    flows = [
+        Flow(
+            id=_flow_id("extra", name, label, index, len(named)),
+            direction=options.choice(fields.get("direction"), f"{where}.direction", DIRECTIONS),
+            subject=subject,
+            peer=peer,
+            protocol=options.choice(fields.get("protocol", "TCP"), f"{where}.protocol", options.PROTOCOLS),
+            port=number,
+            end_port=end_port(fields.get("end_port"), number, f"{where}.end_port"),
+            reason=options.text(fields.get("reason"), f"{where}.reason"),
+        )
+        for index, peer in enumerate(named)
+    ]
+    accepted = peers.read_acceptance(fields, where)
+    return Entry(where, name, flows, accepted, _findings(where, named, accepted))
+
+
+def _callbacks(name: str, named: t.Sequence[Peer], subject: Subject, ports: Ports, reason: str) -> list[Flow]:
+    """The way from servers to a thick client: it listens for them on the communication port."""
+    return [
+        Flow(
+            id=_flow_id("client", name, "communication-out", index, len(named)),
+            direction="egress",
+            subject=subject,
+            peer=peer,
+            protocol="TCP",
+            port=ports["communication"],
+            reason=f"{reason} (servers open connections to thick clients)",
+        )
+        for index, peer in enumerate(named)
+    ]
+
+
+def _servers_call_back(value: t.Any, where: str, kind: str) -> bool:
+    forced = not options.is_unset(value) and options.flag(value, where)
+    if forced and kind != "thick":
+        raise options.invalid(where, f"a {kind} client knows no forceClientToServerConnections")
+    return kind == "thick" and not forced
+
+
+def _client_ports(value: t.Any, where: str, kind: str, ports: Ports) -> dict[str, int]:
+    """Label to number of each port; the list of the user replaces that of the kind."""
+    listed = options.sequence(value, where)
+    given = [_port(item, f"{where}[{index}]", ports) for index, item in enumerate(listed)]
+    if not given:
+        if kind == "custom":
+            raise options.invalid(where, "a custom client needs its own list of ports")
+        return {label: ports[label] for label in _KIND_PORTS[kind]}
+    chosen = dict(given)
+    if len(chosen) < len(given):
+        raise options.invalid(where, "a port is listed twice")
+    missing = [label for label in NODE_PORTS if kind == "thick" and label not in chosen]
+    if missing:
+        raise options.invalid(where, f"a thick client cannot work without {' and '.join(missing)}")
+    return chosen
+
+
+def _port(value: t.Any, where: str, ports: Ports) -> tuple[str, int]:
+    """Label and number of a port given by name or by number; a number that has a name is labelled with it."""
+    if isinstance(value, str) and value in ports:
+        return value, ports[value]
+    if isinstance(value, str) and not value.strip().isdigit():
+        options.choice(value, where, tuple(ports))
+    number = options.port(value, where)
+    names = [name for name, port in ports.items() if port == number]
+    return (names[0] if names else str(number)), number
+
+
+def _flow_id(kind: str, name: str, label: str, index: int, count: int) -> str:
+    number = f"-{index + 1}" if count > 1 else ""
+    return f"{kind}-{name}-{label.replace('_', '-')}{number}"
+
+
+def _reason(value: t.Any, where: str, default: str) -> str:
+    return default if options.is_unset(value) else options.text(value, where)
+
+
+def _judge(
+    fields: t.Mapping[str, t.Any], where: str, kind: str, chosen: Ports, named: t.Sequence[Peer]
+) -> tuple[str, list[Finding]]:
+    accepted = peers.read_acceptance(fields, where)
+    findings = _findings(where, named, accepted)
+    exposed = [label for label in NODE_PORTS if label in chosen]
+    if kind != "thick" and exposed:
+        message = (
+            f"It is a {kind} client, but may use {' and '.join(exposed)}: "
+            "whoever reaches these ports can join as a node and is an administrator"
+        )
+        findings.append(Finding("client_on_node_ports", "warning", where, message))
+    return accepted, findings
+
+
+def _findings(where: str, named: t.Sequence[Peer], accepted: str) -> list[Finding]:
+    findings = list(_label_findings(where, named))
+    if accepted:
+        message = f"A wide peer was accepted: {accepted}"
+        findings.append(Finding("wide_peer_accepted", "warning", where, message))
+    return findings
+
+
+def _label_findings(where: str, named: t.Sequence[Peer]) -> t.Iterator[Finding]:
+    for peer in named:
+        if isinstance(peer, Pods) and not _by_name(peer.namespace_selector):
+            message = "Whoever may label a namespace can make its pods this peer; a namespace's name cannot be faked"
+            yield Finding("peer_by_namespace_labels", "warning", where, message)
+        if not isinstance(peer, Block) and getattr(peer, "pod_selector", None) is not None:
+            message = f"Whoever may create or label pods in {_place(peer)} can make them this peer"
+            yield Finding("peer_by_pod_labels", "note", where, message)
+
+
+def _by_name(selector: Selector | None) -> bool:
+    """Whether a selector pins namespaces by the label that the API server sets; none means the own one."""
+    if selector is None:
+        return True
+    label = selectors.NAMESPACE_NAME_LABEL
+    rules = selector.get("matchExpressions") or []
+    return label in (selector.get("matchLabels") or {}) or any(
+        rule["key"] == label and rule["operator"] == "In" for rule in rules
+    )
+
+
+def _place(peer: Peer) -> str:
+    if isinstance(peer, Namespaces):
+        return f"namespace {', '.join(peer.names)}"
+    by_label = isinstance(peer, Pods) and peer.namespace_selector is not None
+    return "a matching namespace" if by_label else "Ignite's namespace"

@@ -1,0 +1,195 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Ignite needs: the options of the role, typed and judged, become flows with ids and reasons."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from functools import partial
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, ranges, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.clients import (
+    Entry,
+    Finding,
+    read_client,
+    read_extra_flow,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import (
+    Flow,
+    Pods,
+    Subject,
+    Target,
+    same_traffic,
+)
+
+PREFIX = "ignite_lockdown_"
+PROFILES = ("standard", "minimal")
+SERVERS = "servers"
+
+# Ignite's own defaults; a test compares them with those of the role.
+DEFAULT_PORTS = {"discovery": 47500, "communication": 47100, "thin_client": 10800, "connector": 11211, "rest": 8080}
+
+_LOWEST_PORT, _HIGHEST_PORT = 1024, 65535  # Ignite refuses smaller ones
+_PEER_REASONS = {
+    "discovery": "servers find each other and watch their ring",
+    "communication": "servers exchange data",
+}
+_API_REASON = "the Kubernetes IP finder asks for the servers' addresses, at start and then every minute"
+_DNS_REASON = "names such as kubernetes.default.svc and those of peers are resolved"
+_DNS_FINDING = (
+    "The cluster's DNS may resolve any name, so data can leave in queries; profile minimal closes this, "
+    "on an Ignite that is configured for it"
+)
+
+Given = t.Mapping[str, t.Any]
+
+_T = t.TypeVar("_T")
+_Reader = t.Callable[[Given, str], Entry]
+
+
+@dataclass
+class Needs:
+    """The flows, and everything wrong or worth knowing about what was asked for."""
+
+    flows: list[Flow] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    errors: list[LockdownError] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+
+    def as_record(self) -> dict[str, t.Any]:
+        return {
+            "flows": [flow.as_record() for flow in self.flows],
+            "findings": [finding.as_record() for finding in self.findings],
+            "errors": [str(error) for error in self.errors],
+            "accepted": self.accepted,
+        }
+
+
+def ignite_needs(given: Given) -> Needs:
+    """Flows of one Ignite cluster.
+
+    :arg given: the role's variables by their full names, as typed or untyped as templates left them; ports that are
+        not given have Ignite's own numbers.
+    :returns: with errors, flows hold only what could be read.
+    """
+    needs = Needs()
+    subject = _read(needs, _subject, given)
+    ports = _read(needs, _ports, given)
+    minimal = _read(needs, _is_minimal, given)
+    if subject is None or ports is None or minimal is None:
+        return needs
+    needs.flows = _server_flows(subject, ports, minimal)
+    if not minimal:
+        needs.findings.append(Finding("dns_is_a_way_out", "note", f"{PREFIX}profile", _DNS_FINDING))
+    clients = _entries(needs, given, "clients", partial(read_client, subject=subject, ports=ports))
+    extra = _entries(needs, given, "extra_flows", partial(read_extra_flow, subject=subject, ports=ports))
+    entries = [*clients, *extra]
+    for entry in entries:
+        needs.flows += entry.flows
+        needs.findings += entry.findings
+        needs.accepted += [flow.id for flow in entry.flows if entry.accepted]
+    needs.errors += [*_repeated_names(clients), *_repeated_names(extra)]
+    needs.errors += _repeated_traffic(needs.flows, entries)
+    needs.errors += ranges.too_wide(needs.flows, needs.accepted)
+    needs.errors += ranges.in_metadata_range(needs.flows, needs.accepted)
+    return needs
+
+
+def _read(needs: Needs, reader: t.Callable[[Given], _T], given: Given) -> _T | None:
+    try:
+        return reader(given)
+    except LockdownError as error:
+        needs.errors.append(error)
+        return None
+
+
+def _subject(given: Given) -> Subject:
+    where = f"{PREFIX}pod_selector"
+    selector = given.get(where)
+    selectors.validate(selector, where)
+    if peers.is_wide(selector):
+        raise options.invalid(where, "it demands no label, so any pod would be an Ignite server")
+    return Subject(SERVERS, dict(selector or {}))
+
+
+def _ports(given: Given) -> dict[str, int]:
+    where = f"{PREFIX}ports"
+    fields = {} if options.is_unset(given.get(where)) else options.mapping(given[where], where)
+    options.reject_unknown(fields, DEFAULT_PORTS, where)
+    ports = {
+        name: options.integer(fields.get(name, default), f"{where}.{name}", _LOWEST_PORT, _HIGHEST_PORT)
+        for name, default in DEFAULT_PORTS.items()
+    }
+    numbers = list(ports.values())
+    shared = [name for name, number in ports.items() if numbers.count(number) > 1]
+    if shared:
+        raise options.invalid(where, f"{' and '.join(shared)} share a port")
+    return ports
+
+
+def _is_minimal(given: Given) -> bool:
+    profile = options.choice(given.get(f"{PREFIX}profile"), f"{PREFIX}profile", PROFILES)
+    word = given.get(f"{PREFIX}minimal_confirmed")
+    confirmed = not options.is_unset(word) and options.flag(word, f"{PREFIX}minimal_confirmed")
+    if profile == "minimal" and not confirmed:
+        raise LockdownError(
+            "minimal_not_confirmed",
+            "Refused profile minimal",
+            "without DNS an Ignite that is not configured for it runs on, but its next restart does not join",
+            "Give Ignite a masterUrl by address and a resolver that refuses at once, "
+            f"then set {PREFIX}minimal_confirmed: true",
+        )
+    return profile == "minimal"
+
+
+def _server_flows(subject: Subject, ports: dict[str, int], minimal: bool) -> list[Flow]:
+    peer = Pods(pod_selector=subject.pod_selector)
+    flows = [
+        Flow(f"peers-{name}-{suffix}", direction, subject, peer, "TCP", ports[name], _PEER_REASONS[name])
+        for name in _PEER_REASONS
+        for direction, suffix in (("ingress", "in"), ("egress", "out"))
+    ]
+    flows.append(Flow("api-server", "egress", subject, Target("api_server"), "TCP", None, _API_REASON))
+    if not minimal:
+        flows += [
+            Flow(f"dns-{protocol.lower()}", "egress", subject, Target("dns"), protocol, None, _DNS_REASON)
+            for protocol in ("UDP", "TCP")
+        ]
+    return flows
+
+
+def _entries(needs: Needs, given: Given, name: str, reader: _Reader) -> list[Entry]:
+    """The entries of one list that can be read; one broken entry does not hide the errors of the next."""
+    where = f"{PREFIX}{name}"
+    listed: list[dict[str, t.Any]] = []
+    found: list[Entry] = []
+    with options.collected(needs.errors):
+        listed = options.entries(given.get(where), where)
+    for index, fields in enumerate(listed):
+        with options.collected(needs.errors):
+            found.append(reader(fields, f"{where}[{index}]"))
+    return found
+
+
+def _repeated_names(entries: t.Sequence[Entry]) -> t.Iterator[LockdownError]:
+    for index, entry in enumerate(entries):
+        if any(other.name == entry.name for other in entries[:index]):
+            yield options.invalid(f"{entry.where}.name", f"{entry.name} is used twice")
+
+
+def _repeated_traffic(flows: t.Sequence[Flow], entries: t.Sequence[Entry]) -> t.Iterator[LockdownError]:
+    places = {flow.id: entry.where for entry in entries for flow in entry.flows}
+    found: dict[tuple[str, str], list[str]] = {}
+    for one, other in same_traffic(flows):
+        pair = (places.get(one.id, f"flow {one.id}"), places.get(other.id, f"flow {other.id}"))
+        found.setdefault(pair, []).append(f"{other.direction} {other.protocol} {other.port}")
+    for (first, second), shared in found.items():
+        yield LockdownError(
+            "duplicate_flow",
+            f"Conflicting entries {first} and {second}",
+            f"both allow the same peer on {', '.join(dict.fromkeys(shared))}",
+            "Keep one of them, or give them different ports",
+        )
