@@ -27,8 +27,8 @@ attributes:
   check_mode:
     support: full
     description:
-      - The API server judges every change by a dry run. Where it does not permit that, the plan is computed here
-        alone and RV(dry_run) is V(local).
+      - The API server judges every change by a dry run. Where it does not permit that, or O(server_dry_run) is off, the
+        plan is computed here alone and RV(dry_run) is V(local).
   diff_mode:
     support: full
   idempotent:
@@ -104,6 +104,13 @@ options:
     description: Accept that pods lose isolation, as after O(state=absent) or a rollback to revision V(0).
     type: bool
     default: false
+  server_dry_run:
+    description:
+      - Whether check mode asks the API server to judge the changes by a dry run. A dry run stores nothing, but it is a
+        writing request to admission webhooks and audit logs. Without it, check mode only reads.
+      - Outside of check mode the server always judges all changes before the first is written.
+    type: bool
+    default: true
   lock_timeout:
     description:
       - Seconds to wait for another run that holds the Lease. The Lease of a run that died expires after 30 seconds.
@@ -155,7 +162,8 @@ digest:
 dry_run:
   description:
     - Who judged the changes before any was written. V(server) is the API server's dry run, V(local) the module
-      alone, in check mode without the right to write, and V(none) means that there was nothing to judge.
+      alone, in check mode without the right to write or without O(server_dry_run), and V(none) means that there was
+      nothing to judge.
   returned: success
   type: str
   sample: server
@@ -311,6 +319,7 @@ def main() -> None:
             "accept_foreign_policies": {"type": "list", "elements": "str", "default": []},
             "accept_no_pods": {"type": "bool", "default": False},
             "accept_unisolated_pods": {"type": "bool", "default": False},
+            "server_dry_run": {"type": "bool", "default": True},
             "lock_timeout": {"type": "float", "default": 40.0},
         },
         mutually_exclusive=[("definitions", "revision")],

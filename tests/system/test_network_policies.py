@@ -414,6 +414,14 @@ def test_without_the_right_to_write_the_plan_is_computed_locally(world: World) -
     assert world.specs() == {}
 
 
+def test_check_mode_without_server_dry_run_only_reads(world: World) -> None:
+    world.mark()
+    planned = world.apply(check=True, server_dry_run=False)
+    assert planned["dry_run"] == "local"
+    assert not [event for event in world.requests() if event.mutating]
+    assert planned["digest"] == world.apply(check=True)["digest"]
+
+
 def test_a_write_that_fails_takes_the_ones_before_it_back(world: World) -> None:
     """The dry run passes; the deny policy's name is taken away from us between the two."""
     user = world.plane.user_kubeconfig("half")

@@ -11,7 +11,7 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import plan, policy, selectors, undo
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster, plan, policy, selectors, undo
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ownership import require_instance_name
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.preflight import (
@@ -41,6 +41,7 @@ class Task:
     cluster_uid: str
     accepted: Accepted
     lock_timeout: float
+    server_dry_run: bool
     check_mode: bool
 
     @classmethod
@@ -70,6 +71,7 @@ class Task:
                 unisolated_pods=params["accept_unisolated_pods"],
             ),
             lock_timeout=params["lock_timeout"],
+            server_dry_run=params["server_dry_run"],
             check_mode=check_mode,
         )
 
@@ -99,9 +101,13 @@ class PolicyRun:
             return self._result(judged, dry_run="none", peers=[])
         peers = self._peers(judged)
         if self._task.check_mode:
-            mode = policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=True)
-            return self._result(judged, dry_run=mode, peers=peers)
+            return self._result(judged, dry_run=self._preview(judged), peers=peers)
         return self._write(peers)
+
+    def _preview(self, judged: Judged) -> str:
+        if not self._task.server_dry_run:
+            return "local"
+        return policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=True)
 
     def _judge(self) -> Judged:
         history = self._record.read() if self._needs_history() else None
@@ -225,17 +231,8 @@ class PolicyRun:
         }
 
     def _cluster_uid(self) -> str:
-        uid = str(self._session.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
-        pinned = self._task.cluster_uid
-        if pinned and pinned != uid:
-            raise LockdownError(
-                "wrong_cluster",
-                f"{self._session.host} is another cluster than the one that is pinned",
-                f"the uid of its namespace kube-system is {uid}, and cluster_uid is {pinned}",
-                f"Check {self._session.source}, or correct cluster_uid",
-                details={"uid": uid, "cluster_uid": pinned, "host": self._session.host},
-            )
-        return uid
+        kube_system = self._session.get("/api/v1/namespaces/kube-system")
+        return cluster.identity(kube_system, self._task.cluster_uid, self._session.host)
 
     def _require_namespace(self) -> None:
         if self._session.find(f"/api/v1/namespaces/{self._task.namespace}") is None:

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""make bench: `python -m bench` with tests/ on PYTHONPATH; the figures go to bench.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from bench import lockdown
+from lab.errors import LabError
+
+# Each measures one budget and returns {key: figures}.
+BENCHES = (lockdown.measure,)
+
+
+def main() -> int:
+    peers = os.environ.get("NETGUARD_BENCH_PEERS", "")
+    if not peers:
+        print(
+            "NETGUARD_BENCH_PEERS must name the virtual environment with the peers; make bench sets it.",
+            file=sys.stderr,
+        )
+        return 2
+    output = Path(os.environ.get("NETGUARD_BUILD", "build")) / "bench.json"
+    figures = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+    missed: list[str] = []
+    try:
+        for bench in BENCHES:
+            measured = bench(Path(peers))
+            figures.update(measured.figures)
+            missed += measured.missed
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for line in missed:
+        print(f"budget missed: {line}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
