@@ -71,7 +71,7 @@ def cluster_uid(kubeconfig: Path) -> str:
     try:
         client = kubernetes.config.new_client_from_config(config_file=str(kubeconfig))
         config = client.configuration
-        headers = {"authorization": config.get_api_key_with_prefix("authorization")}
+        headers = {"authorization": config.get_api_key_with_prefix("BearerToken", alias="authorization")}
         response = client.rest_client.pool_manager.request(
             "GET",
             f"{config.host}/api/v1/namespaces/kube-system",

@@ -50,7 +50,8 @@ class Transport:
         headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
         headers["Content-Type"] = content_type
         # Asked for each request, because this is what refreshes the token of an exec plugin.
-        token = self._configuration.get_api_key_with_prefix("authorization")
+        # The library keeps it under the first name from version 36 on, under the second before.
+        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
             headers["Authorization"] = token
         elif self._configuration.username:
@@ -80,7 +81,7 @@ def _configure(connection: Connection) -> t.Any:
 def _set_direct(configuration: t.Any, values: t.Mapping[str, t.Any]) -> None:
     configuration.host = values["host"]
     if values.get("api_key"):
-        configuration.api_key = {"authorization": f"Bearer {values['api_key']}"}
+        configuration.api_key = {"BearerToken": f"Bearer {values['api_key']}"}
     configuration.username = values.get("username")
     configuration.password = values.get("password")
     configuration.cert_file = values.get("client_cert")
