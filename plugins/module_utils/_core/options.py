@@ -48,6 +48,8 @@ def text(value: t.Any, where: str) -> str:
 
 def dns_label(value: t.Any, where: str, longest: int = 63) -> str:
     """A name as Kubernetes takes it for namespaces (RFC 1123 label)."""
+    if is_unset(value):
+        raise invalid(where, "it is not set")
     if not isinstance(value, str) or len(value) > longest or not _DNS_LABEL.fullmatch(value):
         raise invalid(
             where,
@@ -146,4 +148,4 @@ def invalid(where: str, why: str) -> LockdownError:
 
 def _hint(name: str, known: t.Collection[str]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
+    return f"; the nearest one is {nearest[0]}" if nearest else ""
