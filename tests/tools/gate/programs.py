@@ -23,9 +23,8 @@ OUTPUT = {"NETGUARD_BUILD": str(BUILD)}
 
 
 def binaries() -> int:
-    """Find or build kube-apiserver and etcd, with the home directory and Go settings of the user."""
-    context = for_cell("newest", "binaries")
-    return context.run("python", "-m", "lab", "build", env={"HOME": str(Path.home())})
+    """Find or build kube-apiserver and etcd."""
+    return for_cell("newest", "binaries").run("python", "-m", "lab", "build")
 
 
 def demo() -> int:

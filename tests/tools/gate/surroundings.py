@@ -31,7 +31,11 @@ def scrubbed() -> dict[str, str]:
 def environment(venv: Path, tree: Path, home: Path) -> dict[str, str]:
     """Return the environment for tools of a virtual environment that work on an exported collection."""
     programs = [venv / "bin", *(python.parent for python in interpreters().values())]
+    user = Path.home()
+    # Go's settings and modules stay the user's: the programs that the lab builds are kept by them.
+    go = {"GOENV": str(user / ".config" / "go" / "env"), "GOPATH": str(user / "go")}
     return {
+        **go,
         **scrubbed(),
         "PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)]),
         "HOME": str(home),
