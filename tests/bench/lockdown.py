@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -81,7 +80,7 @@ def _contenders(
     ours, theirs = scratch / "ours.json", scratch / "theirs.json"
     ours.write_text(json.dumps(variables), encoding="utf-8")
     theirs.write_text(json.dumps({"bench_definitions": definitions}), encoding="utf-8")
-    env = {**scrubbed_env(plane.kubeconfig), "ANSIBLE_CONFIG": os.devnull, "ANSIBLE_LOCALHOST_WARNING": "false"}
+    env = {**scrubbed_env(plane.kubeconfig), "ANSIBLE_LOCALHOST_WARNING": "false"}
     peer_env = {name: value for name, value in env.items() if name not in ("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH")}
     ansible = str(Path(sys.executable).with_name("ansible-playbook"))
     return [

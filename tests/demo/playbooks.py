@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import typing as t
@@ -49,7 +48,6 @@ class Playbooks:
             ["ansible-playbook", str(FOLDER / playbook), "-e", f"@{answers}", *arguments],
             env={
                 **scrubbed_env(self._kubeconfig),
-                "ANSIBLE_CONFIG": os.devnull,
                 "ANSIBLE_LOCALHOST_WARNING": "false",
                 "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             },

@@ -28,9 +28,10 @@ def result(outcome: Json, seconds: float) -> None:
     _table(_targets(outcome["targets"]))
     _paragraph(outcome["targets"]["api_server"]["form_reason"])
     _title("Flows: what Ignite needs, and why")
-    _table([["flow", "from", "to", "port", "reason"], *map(_flow, outcome["flows"])])
+    for flow in outcome["flows"]:
+        _flow(flow)
     _title("Findings")
-    _bullets(outcome["findings"])
+    _bullets([_finding(finding) for finding in outcome["findings"]] or ["none"])
     _title("Who is affected today")
     _bullets(_affected(outcome["preflight"]))
     _title("Plan, in the order of the writes")
@@ -72,10 +73,12 @@ def _sources(sources: Sequence[Json]) -> str:
     return ", ".join(f"{item['kind']} {item['namespace']}/{item['name']}".replace(" /", " ") for item in sources)
 
 
-def _flow(flow: Json) -> list[str]:
+def _flow(flow: Json) -> None:
     subject, peer = f"pods [{_selector(flow['subject']['pod_selector'])}]", _peer(flow["peer"])
-    ends = [peer, subject] if flow["direction"] == "ingress" else [subject, peer]
-    return [flow["id"], *ends, _port(flow), flow["reason"]]
+    source, target = (peer, subject) if flow["direction"] == "ingress" else (subject, peer)
+    print(f"    {flow['id']}")
+    print(f"        {source} -> {target}, {_port(flow)}")
+    print(f"        because {flow['reason']}")
 
 
 def _peer(peer: Json) -> str:
@@ -99,6 +102,10 @@ def _port(item: Json) -> str:
     end = f"-{item['end_port']}" if item.get("end_port") else ""
     number = item["port"] if item.get("port") else "as resolved"
     return f"{item['protocol']} {number}{end}"
+
+
+def _finding(finding: Json) -> str:
+    return f"{finding['level']} for {finding['where']}: {finding['message']}"
 
 
 def _affected(preflight: Json) -> list[str]:
@@ -126,10 +133,9 @@ def _paragraph(text: str) -> None:
     print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    "))
 
 
-def _bullets(lines: Sequence[t.Any]) -> None:
-    for line in lines or ["none"]:
-        text = line if isinstance(line, str) else line.get("message", str(line))
-        print(textwrap.fill(text, WIDTH, initial_indent="    * ", subsequent_indent="      "))
+def _bullets(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(textwrap.fill(line, WIDTH, initial_indent="    * ", subsequent_indent="      "))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:
