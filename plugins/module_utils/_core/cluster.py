@@ -45,6 +45,14 @@ class Cluster:
 def identity(kube_system: Raw, pin: str | None, host: str) -> str:
     """The cluster's uid, or an error if the user pinned another cluster."""
     uid = str(metadata(kube_system).get("uid", ""))
+    if not uid:
+        raise LockdownError(
+            "api_not_kubernetes",
+            f"Cannot tell which cluster {host} is",
+            "it answered with a namespace kube-system that has no uid",
+            "Check host and proxy",
+            obj=ObjectRef("Namespace", "kube-system"),
+        )
     if pin and uid != pin:
         raise LockdownError(
             "wrong_cluster",

@@ -139,7 +139,8 @@ class Session:
                 break
             time.sleep(_throttled_wait(headers.get("Retry-After")))
         answer = self._decode(method, path, status, data)
-        if status >= 400:
+        # The API server never redirects; a login page of a proxy does.
+        if status >= 300:
             raise from_status(method, path, self.host, status, answer)
         return answer
 
@@ -162,7 +163,7 @@ class Session:
             answer = None
         if isinstance(answer, dict):
             return answer
-        if status >= 400:
+        if status >= 300:
             return {"message": data[:200].decode(errors="replace")}
         raise not_kubernetes(method, path, self.host)
 

@@ -34,6 +34,13 @@ def test_another_cluster_is_an_error_that_names_both() -> None:
     assert all(part in str(error.value) for part in ("uid-1", "uid-2", "https://here"))
 
 
+@pytest.mark.parametrize("answer", [{}, {"metadata": {}}, {"metadata": None}])
+def test_an_answer_without_uid_is_not_kubernetes(answer: Json) -> None:
+    with pytest.raises(LockdownError) as error:
+        cluster.identity(answer, None, "https://here")
+    assert error.value.code == "api_not_kubernetes"
+
+
 def test_pod_ranges_of_nodes_are_joined_where_they_touch() -> None:
     nodes = [
         node("a", pod_cidrs=["10.244.0.0/24", "fd00::/64"]),

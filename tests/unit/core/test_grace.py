@@ -143,6 +143,7 @@ def test_a_vanish_time_in_the_future_keeps_nothing() -> None:
 def test_policies_that_disagree_end_the_grace_at_the_earlier_time() -> None:
     late, early = (memory_policy(BOTH, f"{GONE}=2026-11-22T{time}:00Z") for time in ("13:59", "13:00"))
     assert not run(late, early).kept
+    assert not run(early, late).kept
 
 
 def test_a_kept_address_that_would_be_refused_now_is_dropped() -> None:
