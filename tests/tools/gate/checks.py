@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 import tomllib
@@ -55,8 +56,7 @@ def _checks(context: Context) -> Iterator[Check]:
     importer: list[str | Path] = ["python", "-m", "galaxy_importer.main", artifact]
     yield Check("galaxy-importer", importer, IMPORTER, ("WARNING", "ERROR"), artifact.parent)
     yield Check("ansible-lint", ["ansible-lint", "--offline", "--profile", "production", "--strict"])
-    yield _mypy(context, "plugins", "--python-version", "3.10", COLLECTION / "plugins")
-    yield _mypy(context, "tests", COLLECTION / "tests", COLLECTION / "noxfile.py")
+    yield from _type_checks(context)
     yield Check(
         "antsibull-docs",
         ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs",
@@ -69,13 +69,23 @@ def _checks(context: Context) -> Iterator[Check]:
     yield Check("generated files", ["python", "tests/tools/generate.py", "--check"])
 
 
-def _mypy(context: Context, name: str, *arguments: str | Path) -> Check:
-    """Return a mypy check in which imports resolve as in tests: from the tree's root and from pytest's path."""
+def _type_checks(context: Context) -> Iterator[Check]:
+    """Yield mypy's checks, in which imports resolve as in tests: from the tree's root and from pytest's path."""
     settings = tomllib.loads((context.collection / "pyproject.toml").read_text())
-    paths = settings["tool"]["pytest"]["ini_options"]["pythonpath"]
-    bases = os.pathsep.join([".", *(str(COLLECTION / path) for path in paths)])
-    command: list[str | Path] = ["mypy", "--no-incremental", "--config-file", COLLECTION / "pyproject.toml", *arguments]
-    return Check(f"mypy {name}", command, {"PYTHONPATH": "", "MYPYPATH": bases}, directory=context.tree)
+    paths = [COLLECTION / path for path in settings["tool"]["pytest"]["ini_options"]["pythonpath"]]
+    bases = {"PYTHONPATH": "", "MYPYPATH": os.pathsep.join([".", *map(str, paths)])}
+    # Folders of tests that are on the path may hold modules of the same name: each is checked on its own.
+    alone = [path for path in paths if any((context.tree / path).glob("test_*.py"))]
+    exclude = ["--exclude", "|".join(f"^{re.escape(str(path))}/" for path in alone)]
+    runs: dict[str, list[str | Path]] = {
+        "plugins": ["--python-version", "3.10", COLLECTION / "plugins"],
+        "tests": [*exclude, COLLECTION / "tests", COLLECTION / "noxfile.py"],
+        **{str(path.relative_to(COLLECTION)): [path] for path in alone},
+    }
+    for name, arguments in runs.items():
+        cache = ["--cache-dir", BUILD / "mypy" / name.replace("/", "-")]
+        command: list[str | Path] = ["mypy", "--config-file", COLLECTION / "pyproject.toml", *cache, *arguments]
+        yield Check(f"mypy {name}", command, bases, directory=context.tree)
 
 
 def build_artifact(context: Context) -> Path:

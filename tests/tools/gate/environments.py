@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from gate.locks import lock
 from gate.paths import REQUIREMENTS, cache_dir
 
 
@@ -39,12 +37,3 @@ def _make(venv: Path, python: Path, requirements: Path) -> None:
     subprocess.run([*pip, "install", "--quiet", "--requirement", requirements], check=True)
     subprocess.run([*pip, "check"], check=True)
     print(f"installed {requirements.name} in {time.monotonic() - started:.0f} s", flush=True)
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, so that steps side by side do not make the same thing twice."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from gate import plane
 from gate.context import for_cell
-from gate.environments import lock
+from gate.locks import lock
 from gate.paths import LOGS
 from gate.results import Result, from_junit
 from gate.surroundings import prepare_ansible_test

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from gate.locks import hold
 from gate.paths import BUILD, ROOT
 
 COLLECTION = Path("ansible_collections") / "netguard" / "lockdown"
@@ -18,9 +19,10 @@ def export(name: str) -> Path:
     """Copy what git tracks, or would track, to build/trees/<name> and return that collections path.
 
     The copy is a git repository of its own: ansible-test then lists its files by itself,
-    instead of finding the checkout around it, which ignores build/.
+    instead of finding the checkout around it, which ignores build/. It is this process' own until it ends.
     """
     root = BUILD / "trees" / name
+    hold(root.with_suffix(".lock"))
     target = root / COLLECTION
     shutil.rmtree(root, ignore_errors=True)
     for path in tracked_files():
