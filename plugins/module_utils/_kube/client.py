@@ -21,6 +21,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 
 _USER_AGENT = "netguard.lockdown"
+# Where the library keeps a bearer token: from version 36 on, and before.
+_TOKEN_NAMES = ("BearerToken", "authorization")
 
 
 class Transport:
@@ -50,8 +52,7 @@ class Transport:
         headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
         headers["Content-Type"] = content_type
         # Asked for each request, because this is what refreshes the token of an exec plugin.
-        # The library keeps it under the first name from version 36 on, under the second before.
-        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        token = next(filter(None, map(self._configuration.get_api_key_with_prefix, _TOKEN_NAMES)), None)
         if token:
             headers["Authorization"] = token
         elif self._configuration.username:
