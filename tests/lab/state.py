@@ -110,7 +110,7 @@ def up(folder: Path, options: Options, report: binaries.Report = binaries.to_std
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         try:
             return _up(folder, options, report)
         except BaseException:
@@ -137,7 +137,7 @@ def down(folder: Path) -> bool:
     folder = folder.absolute()
     if not folder.is_dir():
         return False
-    with _locked(folder):
+    with locked(folder):
         there = any(path.exists() for path in dataclasses.astuple(_files(folder)))
         _clear(folder)
         with contextlib.suppress(OSError):  # a folder with other things in it stays
@@ -296,7 +296,7 @@ def _end(state: State) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One `up` or `down` at a time in a folder."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine must offer; each thing is tried in throw-away namespaces before anything is started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.errors import LabError
+
+# What is tried, the commands, and what is missing when they fail.
+TRIALS = (
+    (
+        ["--net"],
+        "ip link add lab0 type veth peer name lab1 && ip link add lab2 type bridge",
+        "virtual network links (kernel options CONFIG_VETH, CONFIG_BRIDGE)",
+    ),
+    (
+        ["--net"],
+        "iptables -t mangle -A POSTROUTING -m conntrack --ctstate NEW -m owner --uid-owner 0 -j NFQUEUE --queue-num 98",
+        "packet queues (kernel options CONFIG_NETFILTER_XT_TARGET_NFQUEUE, _MATCH_CONNTRACK, _MATCH_OWNER)",
+    ),
+    (
+        ["--net"],
+        "iptables -t nat -A POSTROUTING -j MASQUERADE",
+        "address translation (kernel options CONFIG_NF_NAT, CONFIG_NETFILTER_XT_TARGET_MASQUERADE)",
+    ),
+    (
+        ["--mount", "--propagation=private"],
+        "mount -t tmpfs x /mnt; cd /mnt; mkdir l u w m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w x m",
+        "overlay file systems (kernel option CONFIG_OVERLAY_FS)",
+    ),
+)
+
+
+def check() -> None:
+    """An error that names everything that is missing."""
+    if sys.platform != "linux":
+        raise LabError(f"The cluster needs Linux, this is {sys.platform}")
+    if os.geteuid() != 0:
+        raise LabError(
+            "The cluster needs root",
+            "it makes network namespaces and runs containers",
+            "run this as root, in a virtual machine if in doubt; the control plane alone (`up`) needs no root",
+        )
+    problems = [problem for options, script, what in TRIALS if (problem := _try(options, script, what))]
+    if not Path("/sys/fs/cgroup").is_dir() or not any(Path("/sys/fs/cgroup").iterdir()):
+        problems.append("control groups: nothing is mounted at /sys/fs/cgroup")
+    if problems:
+        raise LabError(
+            "This machine cannot run the cluster; it lacks:",
+            "\n".join(f"  {problem}" for problem in problems),
+            "use a virtual machine whose kernel has these, with full root rights",
+        )
+
+
+def _try(options: list[str], script: str, what: str) -> str:
+    answer = subprocess.run(
+        ["/usr/bin/unshare", *options, "/bin/sh", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    return "" if answer.returncode == 0 else f"{what}: {answer.stderr.strip()}"
