@@ -171,7 +171,8 @@ def _meaning(spec: dict[str, t.Any]) -> str:
 
 def _code(match: re.Match[str]) -> str:
     """A name in code type; of an option of another plugin or of an entry only its own name."""
-    return f"`{re.split(r'#.*:|\[\]\.', match[1])[-1]}`"
+    name = re.split(r"#.*:|\[\]\.", match[1])[-1]
+    return f"`{name}`"
 
 
 def readme(text: str, specs: Specs) -> str:

@@ -82,13 +82,13 @@ _ROLL_BACK: _Table = (
 )
 _REMOVE: _Table = (_CLUSTER_UID, _UNISOLATED, _LOCK_TIMEOUT)
 
-_TABLES: dict[str, tuple[_Table, _Table]] = {
+TABLES: dict[str, tuple[_Table, _Table]] = {
     "main": (_RESOLVE, _APPLY),
     "render": ((), ()),
     "rollback": ((), _ROLL_BACK),
     "remove": ((), _REMOVE),
 }
-ENTRY_POINTS = tuple(_TABLES)
+ENTRY_POINTS = tuple(TABLES)
 
 
 @dataclass
@@ -117,12 +117,13 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
     :arg given: the role's variables by their full names.
     :arg known: every variable that some entry point reads; any other is an error.
     """
-    resolve, apply = _TABLES[entry_point]
+    resolve, apply = TABLES[entry_point]
     arguments = Arguments(errors=options.unknown_variables(given, known))
     steps: tuple[t.Callable[[], None], ...] = (
         lambda: _name(arguments, given),
         lambda: _instance(arguments, given),
         lambda: _confirm(given, entry_point),
+        lambda: _directory(given, entry_point),
         *(_step(arguments.resolve, given, row) for row in resolve),
         *(_step(arguments.apply, given, row) for row in apply),
     )
@@ -169,3 +170,9 @@ def _confirm(given: Given, entry_point: str) -> None:
             "without them the namespace's pods may talk to anything",
             f"Set {variable}: true if this is what you want",
         )
+
+
+def _directory(given: Given, entry_point: str) -> None:
+    variable = f"{PREFIX}render_dir"
+    if entry_point == "render" and options.is_unset(given.get(variable)):
+        raise options.invalid(variable, "it is not set")

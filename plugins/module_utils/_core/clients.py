@@ -29,8 +29,8 @@ KINDS = ("thin", "thick", "custom")
 NODE_PORTS = ("discovery", "communication")
 
 _KIND_PORTS = {"thin": ("thin_client",), "thick": NODE_PORTS, "custom": ()}
-_CLIENT_KEYS = ("name", "kind", "ports", "force_client_to_server", "reason", *peers.KEYS)
-_EXTRA_KEYS = ("name", "direction", "protocol", "port", "end_port", "reason", *peers.KEYS)
+CLIENT_KEYS = ("name", "kind", "ports", "force_client_to_server", "reason", *peers.KEYS)
+EXTRA_KEYS = ("name", "direction", "protocol", "port", "end_port", "reason", *peers.KEYS)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Entry:
 
 def read_client(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
     """The flows of one client."""
-    options.reject_unknown(fields, _CLIENT_KEYS, where)
+    options.reject_unknown(fields, CLIENT_KEYS, where)
     name = options.dns_label(fields.get("name"), f"{where}.name")
     where = f"{where} ({name})"
     kind = options.choice(fields.get("kind"), f"{where}.kind", KINDS)
@@ -86,7 +86,7 @@ def read_client(fields: t.Mapping[str, t.Any], where: str, subject: Subject, por
 
 def read_extra_flow(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
     """The records of one extra flow; its reason is mandatory, for nothing else explains it."""
-    options.reject_unknown(fields, _EXTRA_KEYS, where)
+    options.reject_unknown(fields, EXTRA_KEYS, where)
     name = options.dns_label(fields.get("name"), f"{where}.name")
     where = f"{where} ({name})"
     if options.is_unset(fields.get("reason")):

@@ -165,7 +165,12 @@ def _service_addresses(fields: Fields) -> list[Network]:
     """The Services that were resolved: known even where the range of all Services is not."""
     found: list[Network] = []
     for name in ("api_server", "dns"):
-        service = (fields.get(name) or {}).get("service") or {}
+        service = _part(_part(fields, "targets", name), f"targets.{name}", "service")
         where = f"targets.{name}.service.cluster_ips"
         found += [host_network(parse_address(item, where)) for item in options.words(service.get("cluster_ips"), where)]
     return found
+
+
+def _part(fields: Fields, where: str, name: str) -> Fields:
+    """A mapping that may be left out."""
+    return {} if fields.get(name) is None else options.mapping(fields[name], f"{where}.{name}")

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the role's variables to typed module arguments."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from flow_builders import Json, variables
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.arguments import (
+    ENTRY_POINTS,
+    Arguments,
+    read_arguments,
+    read_connection,
+)
+
+KNOWN = [
+    *variables(),
+    "ignite_lockdown_grace_seconds",
+    "ignite_lockdown_remove_confirmed",
+    "ignite_lockdown_render_dir",
+    "ignite_lockdown_cluster_uid",
+    "ignite_lockdown_accept_no_pods",
+]
+
+
+def arguments(entry_point: str = "main", **given: t.Any) -> Arguments:
+    whole = variables(**given)
+    return read_arguments(whole, [*KNOWN, *whole], entry_point)
+
+
+def errors(entry_point: str = "main", **given: t.Any) -> str:
+    found = arguments(entry_point, **given).errors
+    assert found
+    return "\n".join(map(str, found))
+
+
+def test_every_argument_has_its_type() -> None:
+    found = arguments(
+        cluster_uid="4f9c",
+        api_form="both",
+        extra_api_slices="one\ntwo",
+        allowed_api_cidrs=["172.30.0.0/24"],
+        api_server_addresses=["172.30.0.2", {"address": "172.30.0.3", "port": "6443"}],
+        grace_seconds="300",
+        dns={"namespace": "kube-system"},
+        replace_policies="one\n",
+        expected_digest="sha256:1",
+        accept_uncovered_pods="yes",
+        accept_foreign_policies=[],
+        accept_no_pods=False,
+        accept_unisolated_pods="false",
+        lock_timeout="5",
+    )
+    assert found.errors == []
+    assert (found.namespace, found.instance) == ("cache-ns", "ignite")
+    assert found.resolve == {
+        "cluster_uid": "4f9c",
+        "form": "both",
+        "extra_api_slices": ["one", "two"],
+        "allowed_api_cidrs": ["172.30.0.0/24"],
+        "api_server_addresses": ["172.30.0.2", {"address": "172.30.0.3", "port": 6443}],
+        "grace_seconds": 300,
+        "resolve_dns": True,
+        "dns": {"namespace": "kube-system"},
+    }
+    assert found.apply == {
+        "cluster_uid": "4f9c",
+        "replace_policies": ["one"],
+        "expected_digest": "sha256:1",
+        "accept_uncovered_pods": True,
+        "accept_foreign_policies": [],
+        "accept_no_pods": False,
+        "accept_unisolated_pods": False,
+        "lock_timeout": 5,
+    }
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n"])
+def test_what_says_nothing_is_left_out(nothing: t.Any) -> None:
+    found = arguments(cluster_uid=nothing, grace_seconds=nothing, accept_no_pods=nothing, lock_timeout=nothing)
+    assert found.errors == []
+    assert (found.resolve, found.apply) == ({"resolve_dns": True}, {})
+
+
+def test_the_minimal_profile_resolves_no_dns() -> None:
+    assert arguments(profile="minimal").resolve["resolve_dns"] is False
+
+
+def test_an_entry_point_gets_its_own_arguments_only() -> None:
+    given = {"replace_policies": ["one"], "rollback_revision": 0, "accept_unisolated_pods": True, "grace_seconds": 9}
+    assert errors("rollback", **given) == (
+        "Invalid value of ignite_lockdown_rollback_revision: 0 is not a non-empty text. "
+        "Correct ignite_lockdown_rollback_revision."
+    )
+    rollback = arguments("rollback", **{**given, "rollback_revision": "0"})
+    assert (rollback.resolve, rollback.apply) == ({}, {"revision": "0", "accept_unisolated_pods": True})
+    remove = arguments("remove", remove_confirmed=True, **{**given, "rollback_revision": "0"})
+    assert (remove.resolve, remove.apply) == ({}, {"accept_unisolated_pods": True})
+    render = arguments("render", render_dir="rendered", **given)
+    assert (render.resolve, render.apply, render.errors) == ({}, {}, [])
+
+
+@pytest.mark.parametrize("word", [None, "", False, "no"])
+def test_removing_needs_the_users_word(word: t.Any) -> None:
+    assert "Refused to remove the policies" in errors("remove", remove_confirmed=word)
+    assert arguments("remove", remove_confirmed="yes").errors == []
+    assert arguments("main", remove_confirmed=word).errors == []
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"namespace": None}, "ignite_lockdown_namespace: it is not set"),
+        ({"namespace": "Cache"}, "ignite_lockdown_namespace: 'Cache' is not a DNS label"),
+        ({"instance": ""}, "ignite_lockdown_instance: it is not set"),
+        ({"instance": "x" * 41}, "at most 40 lower-case letters"),
+        ({"grace_seconds": -1}, "ignite_lockdown_grace_seconds: -1 is not between 0 and 86400"),
+        ({"grace_seconds": "an hour"}, "is not a whole number"),
+        ({"lock_timeout": 0.5}, "ignite_lockdown_lock_timeout: 0.5 is not a whole number"),
+        ({"accept_no_pods": "perhaps"}, "ignite_lockdown_accept_no_pods: 'perhaps' is neither true nor false"),
+        ({"replace_policies": {"a": 1}}, "ignite_lockdown_replace_policies: {'a': 1} is not a list"),
+        ({"dns": "kube-dns"}, "ignite_lockdown_dns: 'kube-dns' is not a mapping"),
+        ({"api_server_addresses": [5]}, "ignite_lockdown_api_server_addresses[0]: 5 is not a mapping"),
+        ({"api_server_addresses": [{"port": "x"}]}, "addresses[0].port: 'x' is not a whole number"),
+    ],
+)
+def test_a_bad_value_is_an_error_with_its_name(given: Json, why: str) -> None:
+    assert why in errors(**given)
+
+
+def test_rendering_needs_a_directory() -> None:
+    assert "ignite_lockdown_render_dir: it is not set" in errors("render", render_dir="")
+
+
+def test_a_typo_is_named_with_the_nearest_variable_in_every_entry_point() -> None:
+    for entry_point in ENTRY_POINTS:
+        whole = variables(remove_confirmed=True, render_dir="rendered", client=[])
+        found = read_arguments(whole, KNOWN, entry_point).errors
+        assert [error.code for error in found] == ["unknown_variable"]
+        assert "Unknown variable ignite_lockdown_client: " in str(found[0])
+        assert "the nearest one is ignite_lockdown_clients" in str(found[0])
+
+
+def test_only_connection_options_that_are_set_are_passed_on() -> None:
+    found = read_connection(
+        variables(
+            kubeconfig="~/.kube/config",
+            context="",
+            host=None,
+            validate_certs=False,
+            impersonate_groups=[],
+            request_timeout=2.5,
+        )
+    )
+    assert found == {"kubeconfig": "~/.kube/config", "validate_certs": False, "request_timeout": 2.5}
+
+
+def test_an_error_never_holds_a_secret() -> None:
+    secrets = {"api_key": "topsecret", "password": "topsecret"}
+    assert "topsecret" not in errors(namespace="Cache", **secrets)

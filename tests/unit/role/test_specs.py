@@ -1,0 +1,143 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The argument specs are the one source: generated files, entry points and Python agree with them."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import typing as t
+from pathlib import Path
+
+import generate
+import pytest
+import yaml
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import DEFAULT_PORTS, PREFIX, PROFILES
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLE = ROOT / "roles" / "ignite_lockdown"
+SPECS = generate.Specs((ROOT / generate.SPECS).read_text())
+EVERY = SPECS.every_option()
+
+
+def load(path: Path) -> t.Any:
+    return yaml.safe_load(path.read_text())
+
+
+def spec(name: str) -> dict[str, t.Any]:
+    return EVERY[PREFIX + name][0]
+
+
+def module_options(module: str) -> dict[str, t.Any]:
+    """The options that a module documents."""
+    tree = ast.parse((ROOT / "plugins" / "modules" / f"{module}.py").read_text())
+    texts = [
+        node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "DOCUMENTATION"
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    found: dict[str, t.Any] = yaml.safe_load(texts[0])["options"]
+    return found
+
+
+def test_no_generated_file_differs() -> None:
+    assert generate.differing(ROOT) == []
+
+
+def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
+    for path in [generate.SPECS, *generate.wanted(ROOT)]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    assert generate.differing(tmp_path) == []
+    text = (tmp_path / generate.SPECS).read_text()
+    (tmp_path / generate.SPECS).write_text(text.replace("47500", "47501"))
+    assert set(generate.differing(tmp_path)) == {
+        Path("README.md"),
+        Path("roles/ignite_lockdown/README.md"),
+        Path("roles/ignite_lockdown/defaults/main.yml"),
+        Path("playbooks/lockdown.meta.yml"),
+        Path("playbooks/render.meta.yml"),
+    }
+    (tmp_path / "playbooks" / "remove.meta.yml").unlink()
+    assert Path("playbooks/remove.meta.yml") in generate.differing(tmp_path)
+
+
+def test_a_variable_with_two_meanings_is_an_error() -> None:
+    option = {"description": "x", "type": "str"}
+    text = {"one": {"options": {"name": option}}, "two": {"options": {"name": {**option, "type": "int"}}}}
+    with pytest.raises(ValueError, match="name means different things in one and two"):
+        generate.Specs(yaml.safe_dump({"argument_specs": text})).every_option()
+
+
+def test_defaults_have_the_keys_and_values_of_the_specs() -> None:
+    defaults = load(ROLE / "defaults" / "main.yml")
+    assert defaults == {name: option["default"] for name, (option, _) in EVERY.items() if "default" in option}
+    assert not [name for name in defaults if EVERY[name][0].get("required")]
+
+
+def test_every_variable_is_known_and_described() -> None:
+    known = load(ROLE / "vars" / "main" / "known.yml")["__ignite_lockdown_known"]
+    assert set(known) == {*EVERY, "ignite_lockdown_hosts", "ignite_lockdown_result"}
+    assert all(name.startswith(PREFIX) and option["description"] for name, (option, _) in EVERY.items())
+
+
+def test_each_entry_point_has_tasks_a_playbook_and_a_reader() -> None:
+    assert set(SPECS.entry_points) == set(arguments.ENTRY_POINTS) == set(generate.PLAYBOOKS)
+    for entry_point, playbook in generate.PLAYBOOKS.items():
+        assert (ROLE / "tasks" / f"{entry_point}.yml").is_file()
+        (play,) = load(ROOT / "playbooks" / f"{playbook}.yml")
+        assert play["tasks"][0]["ansible.builtin.import_role"].get("tasks_from", "main") == entry_point
+        meta = load(ROOT / "playbooks" / f"{playbook}.meta.yml")["argument_specs"][playbook]
+        assert set(meta["options"]) == {"ignite_lockdown_hosts", *SPECS.options(entry_point)}
+
+
+def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
+    assert spec("ports")["default"] == DEFAULT_PORTS
+    assert {name: option["default"] for name, option in spec("ports")["options"].items()} == DEFAULT_PORTS
+    assert tuple(spec("profile")["choices"]) == PROFILES
+    entries = spec("clients")["options"]
+    assert tuple(entries["kind"]["choices"]) == clients.KINDS
+    assert set(entries) == set(clients.CLIENT_KEYS)
+    assert set(spec("extra_flows")["options"]) == set(clients.EXTRA_KEYS)
+
+
+def test_every_connection_option_is_a_variable_without_a_default() -> None:
+    for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
+        option, users = EVERY[PREFIX + name]
+        assert "default" not in option
+        assert users == ["main", "rollback", "remove"]
+    assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
+        "ignite_lockdown_api_key",
+        "ignite_lockdown_password",
+    ]
+
+
+@pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
+def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -> None:
+    tables = arguments.TABLES[entry_point]
+    read = {PREFIX + row[0] for table in tables for row in table}
+    connection = {PREFIX + name for name in (*ENVIRONMENT, "connect_timeout", "request_timeout")}
+    flows = {PREFIX + n for n in ("pod_selector", "ports", "clients", "extra_flows", "profile", "minimal_confirmed")}
+    own = {PREFIX + n for n in ("namespace", "instance", "targets", "render_dir", "remove_confirmed")}
+    declared = set(SPECS.options(entry_point))
+    assert read <= declared
+    assert declared <= read | connection | flows | own
+
+
+@pytest.mark.parametrize(("module", "place"), [("cluster_network_info", 0), ("network_policies", 1)], ids=str)
+def test_modules_take_what_the_role_passes_on(module: str, place: int) -> None:
+    options = module_options(module)
+    for tables in arguments.TABLES.values():
+        for variable, option, _ in tables[place]:
+            assert option in options
+            wanted, default = options[option], spec(variable).get("default")
+            if variable not in ("profile", "rollback_revision"):
+                assert default == wanted.get("default") or (default, wanted.get("default")) == (None, None)
