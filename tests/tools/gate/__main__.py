@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from collections.abc import Iterator
 
-from gate.cells import selected
+from gate.cells import in_ci, selected
 from gate.paths import LOGS, ROOT
 from gate.runner import Runner, Step, close, interrupt_on_termination, say
 
 TIERS = ("unit", "sanity", "integration", "system", "molecule")
+CI_BUDGET = 85 * 60.0  # seconds; CI ends a run after 90 minutes without a word
 ON_A_CONTROL_PLANE = ("integration", "system", "molecule")
 
 
@@ -29,7 +31,7 @@ def main(groups: list[str]) -> int:
     jobs = int(os.environ.get("JOBS") or min(os.cpu_count() or 1, 2))
     say(f"{', '.join(step.name for step in steps)}; {jobs} at a time; output in {LOGS.relative_to(ROOT)}/")
     started = time.monotonic()
-    runner = Runner(steps, jobs, os.environ)
+    runner = Runner(steps, jobs, os.environ, CI_BUDGET if in_ci() else math.inf)
     runner.run()
     return close(steps, runner.broken, runner.ended, time.monotonic() - started)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -50,7 +51,9 @@ class Running:
 class Runner:
     """Runs steps as soon as what they need is done, at most so many at a time."""
 
-    def __init__(self, steps: Sequence[Step], jobs: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, steps: Sequence[Step], jobs: int, environment: Mapping[str, str], budget: float = math.inf
+    ) -> None:
         self.waiting = list(steps)
         self.jobs = jobs
         self.environment = environment
@@ -58,6 +61,7 @@ class Runner:
         self.ended: dict[str, float] = {}
         self.broken: list[str] = []
         self.reported = time.monotonic()
+        self.deadline = time.monotonic() + budget
 
     def run(self) -> None:
         """Run all steps; a step whose need failed does not run, and counts as failed."""
@@ -68,6 +72,8 @@ class Runner:
                 self._start_ready()
                 self._collect()
                 self._heartbeat()
+                if time.monotonic() > self.deadline:
+                    self._give_up()
                 time.sleep(0.1)
         except KeyboardInterrupt:
             self.stop()
@@ -83,6 +89,16 @@ class Runner:
                 run.process.wait(GRACE)
             except subprocess.TimeoutExpired:
                 os.killpg(run.process.pid, signal.SIGKILL)
+
+    def _give_up(self) -> None:
+        """End everything while there is still time to say what was not done."""
+        for run in self.running:
+            say(f"{run.step.name}: out of time after {run.seconds:.0f} s")
+            show_tail(run.step.name)
+            self.ended[run.step.name] = run.seconds
+        self.stop()
+        self.broken += [run.step.name for run in self.running] + [step.name for step in self.waiting]
+        self.running, self.waiting = [], []
 
     def _start_ready(self) -> None:
         for step in list(self.waiting):

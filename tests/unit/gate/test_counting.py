@@ -96,6 +96,16 @@ def test_a_step_whose_need_failed_does_not_run_and_fails(build: Path, capsys: py
     assert "no disk" in capsys.readouterr().out
 
 
+def test_what_does_not_end_in_time_is_stopped_and_fails(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import signal, time; signal.signal(signal.SIGINT, lambda *_: exit(print('cleaned up'))); time.sleep(60)"
+    made = Runner([step("slow", code), step("next", "", "slow")], 2, {}, budget=1.0)
+    made.run()
+    assert made.broken == ["slow", "next"]
+    assert "cleaned up" in (build / "logs" / "slow.log").read_text()
+    assert close([step("slow", ""), step("next", "")], made.broken, made.ended, 0.0) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 2 failed"
+
+
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
