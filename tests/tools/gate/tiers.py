@@ -18,8 +18,6 @@ from gate.paths import LOGS
 from gate.results import Result, from_junit
 from gate.surroundings import prepare_ansible_test
 
-# Python programs around the tests: ruff and mypy judge them, not the rules for Ansible content.
-PROGRAMS = ("bench", "demo", "lab", "system", "tools", "unit")
 LOCAL = ("--local", "--color", "no", "--truncate", "0")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 RECAP = re.compile(r"^(\S+) *: (actions=\d+.*)$", re.MULTILINE)
@@ -36,10 +34,14 @@ def system(cell: str, arguments: Sequence[str] = ()) -> int:
 
 
 def sanity(cell: str, arguments: Sequence[str] = ()) -> int:
-    """Run ansible-test sanity on all that is Ansible content, the integration targets and scenarios included."""
+    """Run ansible-test sanity on all Ansible content, the integration targets and molecule's scenarios included.
+
+    The Python programs around the tests are left to ruff and mypy.
+    """
     context = for_cell(cell, "sanity", keep_home=True)
-    for folder in PROGRAMS:
-        shutil.rmtree(context.collection / "tests" / folder, ignore_errors=True)
+    for folder in (context.collection / "tests").iterdir():
+        if folder.is_dir() and folder.name != "integration":
+            shutil.rmtree(folder)
     with lock(context.home.with_suffix(".lock")):
         prepare_ansible_test(context.venv, context.home)
         code = context.run("ansible-test", "sanity", *LOCAL, "--requirements", "--junit", *arguments)
