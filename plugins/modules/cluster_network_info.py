@@ -11,12 +11,11 @@ module: cluster_network_info
 short_description: Resolve the API server and the DNS of a Kubernetes cluster into addresses and ports for policies
 version_added: 0.1.0
 description:
-  - Finds out where pods reach the API server and the cluster's DNS, in the form that network policies need.
-    Policies are
-    judged on real addresses and ports, which are neither the Service's nor constant.
+  - Finds out where pods reach the API server and the cluster's DNS, in the form that network policies need. Policies
+    are judged on real addresses and ports, which are neither the Service's nor constant.
   - Whatever cannot be told for certain is an error that says what to do, never a wider target.
-  - Only reads. It makes at most nine requests on a cluster that kubeadm built, and one more when
-    O(grace_seconds) is set.
+  - Only reads. It makes at most nine requests on a cluster that kubeadm built, one more with O(grace_seconds), and
+    one more for every further 500 nodes.
 author:
   - The netguard.lockdown authors (@netguard)
 extends_documentation_fragment:
@@ -33,23 +32,21 @@ options:
   form:
     description:
       - Which of the API server's addresses become targets.
-      - V(endpoints) are the addresses of the API servers themselves, for engines that judge a connection after
-        the address
-        of the Service was translated. Most do.
+      - V(endpoints) are the addresses of the API servers themselves, for engines that judge a connection after the
+        address of the Service was translated. Most do.
       - V(service) is the cluster IP of the Service C(default/kubernetes), for engines that judge before that.
       - V(both) gives both as separate targets.
-      - V(auto) chooses by the policy engine that the cluster shows. An unknown one gets V(both). Where
-        Cilium's resources
-        exist and an API server may run on a node, no form is certain and the module fails.
+      - V(auto) chooses by the policy engine that the cluster shows. An unknown one gets V(both). Where Cilium's
+        resources exist and an API server may run on a node, no form is certain and the module fails.
     type: str
     choices: [auto, endpoints, service, both]
     default: auto
   extra_api_slices:
     description:
       - Names of further EndpointSlices of the Service C(default/kubernetes) to believe.
-      - The API server writes exactly one, C(kubernetes). Any other one that is not listed here is an error,
-        because whoever
-        may write it could name any address.
+      - The API server writes exactly one, C(kubernetes). Any other one that is not listed here is an error, because
+        whoever may write it could name any address.
+      - V(kubernetes) itself is believed only without the mark of another controller, unless it is listed here too.
     type: list
     elements: str
     default: []
@@ -63,8 +60,7 @@ options:
       - Addresses of the API servers, in place of those that the EndpointSlice holds.
       - The answer for clusters whose pods know the API server by a DNS name. Resolve it in a pod.
       - An entry is an address, or a dictionary with C(address) and C(port). Without a port, the one of the
-        EndpointSlice is
-        taken.
+        EndpointSlice is taken.
     type: list
     elements: raw
     default: []
@@ -75,10 +71,9 @@ options:
   dns:
     description:
       - The cluster's DNS, where it cannot be found or more than one could be meant.
-      - Without it, the Service that the kubelets' configuration (ConfigMap C(kube-system/kubelet-config))
-        names is taken, and
-        if there is none, the only ready one of C(kube-system/kube-dns), C(kube-system/rke2-coredns-rke2-coredns),
-        C(kube-system/coredns) and C(openshift-dns/dns-default).
+      - Without it, the Service that the kubelets' configuration (ConfigMap C(kube-system/kubelet-config)) names is
+        taken, and if there is none, the only ready one of C(kube-system/kube-dns),
+        C(kube-system/rke2-coredns-rke2-coredns), C(kube-system/coredns) and C(openshift-dns/dns-default).
     type: dict
     suboptions:
       namespace:
@@ -107,9 +102,8 @@ options:
             required: true
   grace_seconds:
     description:
-      - Seconds for which an address stays a target after it has vanished from the EndpointSlice, so that a
-        rotation of API
-        servers opens no gap.
+      - Seconds for which an address stays a target after it has vanished from the EndpointSlice, so that a rotation
+        of API servers opens no gap.
       - The policies of O(instance) in O(namespace) remember the addresses. Without such policies nothing is kept.
       - An EndpointSlice without any ready address is an error all the same.
     type: int
@@ -225,8 +219,8 @@ api_server:
       type: str
       sample: Cilium judges translated addresses, and no endpoint is the address of a Node or a pod
     targets:
-      description: One rule for each entry. Addresses and port of an entry belong together, those of two
-        entries do not.
+      description: One rule for each entry. Addresses and port of an entry belong together, those of two entries do
+        not.
       type: list
       elements: dict
       contains:
@@ -267,8 +261,8 @@ api_server:
         origin:
           description:
             - Who says so. C(slice) is the API server's own EndpointSlice, C(endpoints) its Endpoints object,
-              C(extra_slice) one of O(extra_api_slices), C(user) O(api_server_addresses), and C(kept) the
-              memory of our policies.
+              C(extra_slice) one of O(extra_api_slices), C(user) O(api_server_addresses), and C(kept) the memory of
+              our policies.
           type: str
           sample: slice
     service:
@@ -381,8 +375,8 @@ dns:
           elements: str
           sample: [10.96.0.10]
     found_by:
-      description: C(user) for O(dns), C(cluster_configuration) for the kubelets' configuration, or
-        C(well_known) for its name.
+      description: C(user) for O(dns), C(cluster_configuration) for the kubelets' configuration, or C(well_known) for
+        its name.
       type: str
       sample: cluster_configuration
     backends:
@@ -435,7 +429,7 @@ engine:
       elements: str
       sample: [API group cilium.io is served, ConfigMap kube-system/cilium-config]
 failure:
-  description: What failed, as data. The same facts as RV(msg) holds in sentences.
+  description: What failed, as data. The message holds the same facts as a sentence.
   returned: failure
   type: dict
   contains:

@@ -65,8 +65,9 @@ def witnesses(slices: t.Iterable[Raw], endpoints: Raw | None, extra: t.Collectio
     own = labelled.pop(NAME, None)
     _refuse_planted([raw for name, raw in labelled.items() if name not in extra])
     found = _own(own, endpoints)
-    for witness in found:
-        _refuse_foreign(witness.content)
+    if NAME not in extra:
+        for witness in found:
+            _refuse_foreign(witness.content)
     return found + [Witness(from_slice(raw), FROM_EXTRA) for raw in labelled.values()]
 
 
@@ -131,7 +132,8 @@ def _refuse_foreign(content: Slice) -> None:
             "untrusted_endpoint_slice",
             f"{content.source} was not written by kube-apiserver",
             f"it says that it belongs to {content.controller}",
-            "Find out who wrote it (its managedFields tell) and delete it: kube-apiserver writes it anew",
+            "Find out who wrote it (its managedFields tell). kube-apiserver writes it anew if it is deleted; where "
+            f"another writer is meant, list {NAME} in extra_api_slices",
             obj=_ref(content.source),
             details={"slices": [content.source.as_dict()]},
         )

@@ -124,6 +124,7 @@ class TestTrust:
         metadata = {"labels": labels, **mark["metadata"]} if "metadata" in mark else {}
         raw = api_slice("172.30.0.2", **{**mark, "metadata": metadata} if metadata else mark)
         assert refusal(raw).code == "untrusted_endpoint_slice"
+        assert targets(raw, extra_api_slices=["kubernetes"]) == targets(api_slice("172.30.0.2"))
 
     def test_the_endpoints_object_is_the_fallback(self) -> None:
         subset = {"addresses": [{"ip": "172.30.0.2"}], "notReadyAddresses": [{"ip": "172.30.0.3"}], "ports": [HTTPS]}
