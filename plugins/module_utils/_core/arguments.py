@@ -43,6 +43,11 @@ def _address(item: t.Any, where: str) -> t.Any:
     return {**fields, "port": options.port(fields["port"], f"{where}.port")} if "port" in fields else fields
 
 
+def _revision(value: t.Any, where: str) -> str:
+    """A word, or a number with or without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else options.text(value, where)
+
+
 def _wants_dns(value: t.Any, where: str) -> bool:
     return options.choice(value, where, PROFILES) != "minimal"
 
@@ -50,6 +55,7 @@ def _wants_dns(value: t.Any, where: str) -> bool:
 _CLUSTER_UID = ("cluster_uid", "cluster_uid", options.text)
 _UNISOLATED = ("accept_unisolated_pods", "accept_unisolated_pods", options.flag)
 _LOCK_TIMEOUT = ("lock_timeout", "lock_timeout", _seconds)
+_SERVER_DRY_RUN = ("server_dry_run", "server_dry_run", options.flag)
 
 # Variable (without prefix), option of the module, reader.
 _Table = tuple[tuple[str, str, _Reader], ...]
@@ -67,6 +73,7 @@ _APPLY: _Table = (
     _CLUSTER_UID,
     _UNISOLATED,
     _LOCK_TIMEOUT,
+    _SERVER_DRY_RUN,
     ("replace_policies", "replace_policies", options.words),
     ("expected_digest", "expected_digest", options.text),
     ("accept_uncovered_pods", "accept_uncovered_pods", options.flag),
@@ -77,10 +84,11 @@ _ROLL_BACK: _Table = (
     _CLUSTER_UID,
     _UNISOLATED,
     _LOCK_TIMEOUT,
-    ("rollback_revision", "revision", options.text),
+    _SERVER_DRY_RUN,
+    ("rollback_revision", "revision", _revision),
     ("expected_digest", "expected_digest", options.text),
 )
-_REMOVE: _Table = (_CLUSTER_UID, _UNISOLATED, _LOCK_TIMEOUT)
+_REMOVE: _Table = (_CLUSTER_UID, _UNISOLATED, _LOCK_TIMEOUT, _SERVER_DRY_RUN)
 
 TABLES: dict[str, tuple[_Table, _Table]] = {
     "main": (_RESOLVE, _APPLY),

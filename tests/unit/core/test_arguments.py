@@ -54,6 +54,7 @@ def test_every_argument_has_its_type() -> None:
         accept_no_pods=False,
         accept_unisolated_pods="false",
         lock_timeout="5",
+        server_dry_run="no",
     )
     assert found.errors == []
     assert (found.namespace, found.instance) == ("cache-ns", "ignite")
@@ -76,6 +77,7 @@ def test_every_argument_has_its_type() -> None:
         "accept_no_pods": False,
         "accept_unisolated_pods": False,
         "lock_timeout": 5,
+        "server_dry_run": False,
     }
 
 
@@ -92,13 +94,11 @@ def test_the_minimal_profile_resolves_no_dns() -> None:
 
 def test_an_entry_point_gets_its_own_arguments_only() -> None:
     given = {"replace_policies": ["one"], "rollback_revision": 0, "accept_unisolated_pods": True, "grace_seconds": 9}
-    assert errors("rollback", **given) == (
-        "Invalid value of ignite_lockdown_rollback_revision: 0 is not a non-empty text. "
-        "Correct ignite_lockdown_rollback_revision."
-    )
-    rollback = arguments("rollback", **{**given, "rollback_revision": "0"})
-    assert (rollback.resolve, rollback.apply) == ({}, {"revision": "0", "accept_unisolated_pods": True})
-    remove = arguments("remove", remove_confirmed=True, **{**given, "rollback_revision": "0"})
+    for revision in (0, "0"):
+        rollback = arguments("rollback", **{**given, "rollback_revision": revision})
+        assert (rollback.resolve, rollback.apply) == ({}, {"revision": "0", "accept_unisolated_pods": True})
+    assert "is not a non-empty text" in errors("rollback", rollback_revision=False)
+    remove = arguments("remove", remove_confirmed=True, **given)
     assert (remove.resolve, remove.apply) == ({}, {"accept_unisolated_pods": True})
     render = arguments("render", render_dir="rendered", **given)
     assert (render.resolve, render.apply, render.errors) == ({}, {}, [])
