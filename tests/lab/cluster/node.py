@@ -133,6 +133,8 @@ def _kubelet(folder: Path) -> dict[str, object]:
         "registryPullQPS": 0,
         "syncFrequency": "10s",
         "maxPods": 200,
+        # For tests that wait for a connection attempt to fail.
+        "allowedUnsafeSysctls": ["net.ipv4.tcp_syn_retries"],
     }
 
 

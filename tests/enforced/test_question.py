@@ -1,0 +1,102 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The question, reproduced: what its policies do to its Ignite on a real data plane."""
+
+from __future__ import annotations
+
+import time
+
+from enforced.table import Case, Table
+from enforced.worlds import Ignite, World
+from lab import objects
+from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
+from lab.cluster.ignite import started, topology
+from lab.processes import wait_until
+
+C2 = f"tcp://{OUTSIDE_ADDRESS}:{COMMAND_AND_CONTROL_PORT}"
+FAILED = "Failed to retrieve Ignite pods IP addresses."
+CAUSES = ("Connection timed out", "Operation timed out", "UnknownHostException", "Connection refused", "response code")
+# The attempts that let the pod ask the DNS, so that it gets as far as to the API server: the others fail before.
+ATTEMPTS = {1: "UnknownHostException", 2: "timed out", 3: "timed out", 4: "UnknownHostException"}
+ATTEMPTS |= {5: "UnknownHostException", 6: "UnknownHostException"}
+ALL = tuple(ATTEMPTS)
+QUICK = 2  # SYN retries: a connection attempt fails after 7 s instead of 130 s
+
+
+def test_without_policies_it_works_and_reaches_the_outside(world: World, table: Table) -> None:
+    ignite = Ignite(world.namespace("open"))
+    world.deploy(ignite)
+    with table.case("no policy") as case:
+        case.cell("2 nodes", "servers=2", lambda: world.formed(ignite))
+        case.reached(world.cluster.probe(world.cluster.pod(world.addresses(ignite)[0]), [C2]), {"C&C": C2})
+
+
+def test_ingress_only_leaves_the_way_out_open(world: World, table: Table) -> None:
+    ignite = Ignite(world.namespace("ingress"), replicas=1)
+    world.cluster.create_all(world.question_policies("ingress-only", ignite.namespace))
+    world.deploy(ignite)
+    with table.case("ingress only, 1 pod") as case:
+        case.cell("1 node", "servers=1", lambda: world.formed(ignite))
+        case.reached(world.cluster.probe(world.cluster.pod(world.addresses(ignite)[0]), [C2]), {"C&C": C2})
+
+
+def test_ingress_only_splits_the_cluster_silently(world: World, table: Table) -> None:
+    ignite = Ignite(world.namespace("ingress"), replicas=2, syn_retries=QUICK)
+    world.cluster.create_all(world.question_policies("ingress-only", ignite.namespace))
+    world.deploy(ignite)
+    with table.case("ingress only, 2 pods") as case:
+        case.cell("each node alone", "servers=1", lambda: world.formed(ignite, servers=1))
+        case.record("both say that they started", "yes", "yes" if all(map(started, world.logs(ignite))) else "no")
+        first, second = world.addresses(ignite)
+        target = f"tcp://{second}:47500"
+        case.record("peer's 47500", "timed out", world.cluster.probe(world.cluster.pod(first), [target])[target])
+
+
+def test_no_egress_attempt_lets_it_start(world: World, table: Table) -> None:
+    """Side by side, each in its own namespace; all rules together with the kernel's own time-out."""
+    world.cluster.patch(objects.namespace("kube-system"), {"metadata": {"labels": {"zone": "kube-system"}}})
+    attempts = {
+        f"attempt {number}": Ignite(world.namespace(f"try{number}"), replicas=1, syn_retries=QUICK)
+        for number in ATTEMPTS
+    }
+    rules: dict[str, tuple[int, ...]] = {f"attempt {number}": (number,) for number in ATTEMPTS}
+    attempts["all together"], rules["all together"] = Ignite(world.namespace("all"), replicas=1), ALL
+    for name, ignite in attempts.items():
+        world.cluster.create_all(world.question_policies("deny-all", ignite.namespace))
+        world.cluster.create_all(world.question_policies("egress-attempts", ignite.namespace, rules[name]))
+        world.deploy(ignite)
+    expected = {f"attempt {number}": cause for number, cause in ATTEMPTS.items()} | {"all together": "timed out"}
+    with table.case("deny all and egress attempts") as case:
+        _observe(case, world, attempts, expected)
+
+
+def _observe(case: Case, world: World, attempts: dict[str, Ignite], expected: dict[str, str]) -> None:
+    began = time.monotonic()
+    waiting = dict(attempts)
+
+    def settled() -> bool:
+        for name, ignite in list(waiting.items()):
+            (log,) = world.logs(ignite) or [""]
+            if FAILED in log:
+                case.record(
+                    name, f"not started: {expected[name]}", f"not started: {cause(log)}", time.monotonic() - began
+                )
+                del waiting[name]
+        return not waiting
+
+    wait_until(settled, 240, 1.0)
+    for name, ignite in waiting.items():
+        (log,) = world.logs(ignite) or [""]
+        case.record(name, f"not started: {expected[name]}", f"servers={topology(log)[1]}, no message of a failure")
+
+
+def cause(log: str) -> str:
+    """Why the API server could not be asked, in the words of the first exception in the log."""
+    text = log[log.index(FAILED) :]
+    found = [(text.find(word), word) for word in CAUSES if word in text]
+    return (
+        min(found)[1].replace("Connection timed out", "timed out").replace("Operation timed out", "timed out")
+        if found
+        else "unknown"
+    )
