@@ -186,13 +186,10 @@ class TestResult:
         "options",
         [
             {"allowed_api_cidrs": ["192.0.2.0/33"]},
-            {"allowed_api_cidrs": ["192.0.2.1/24"]},
             {"api_server_addresses": ["api.example.com"]},
             {"api_server_addresses": [{"address": "192.0.2.1", "port": 70000}]},
-            {"grace_seconds": -1},
             {"grace_seconds": 60},
             {"grace_seconds": 60, "namespace": IGNITE_NAMESPACE, "instance": "Not A Name"},
-            {"dns": {"namespace": "kube-system", "pod_selector": {}, "ports": [{"protocol": "UDP", "port": 53}]}},
             {"dns": {"namespace": "kube-system", "pod_selector": {"matchLabels": {"a": "b"}}, "ports": []}},
             {"dns": {"namespace": "../..", "service": "kube-dns"}},
         ],

@@ -86,9 +86,7 @@ class TestKubeconfig:
         assert failure["code"] == "unusable_kubeconfig"
         assert "kubeconfig" in failure["next_step"]
 
-    @pytest.mark.parametrize(
-        "text", ["", "{", "- a", "just text", "clusters: 7", "apiVersion: v1\nkind: Config\n", "\0", "a: &a [*a]"]
-    )
+    @pytest.mark.parametrize("text", ["", "{", "just text", "clusters: 7", "apiVersion: v1\nkind: Config\n"])
     def test_one_that_is_none(self, home: Path, text: str) -> None:
         path = write(home, text)
         failure = ask({"kubeconfig": path}, home=home).failure
@@ -158,8 +156,6 @@ class TestContradictions:
         [
             ({"kubeconfig": "/a"}, {"K8S_AUTH_KUBECONFIG": "/b"}, "K8S_AUTH_KUBECONFIG"),
             ({"kubeconfig": "/a"}, {"K8S_AUTH_HOST": "https://h", "K8S_AUTH_API_KEY": "some-token"}, "K8S_AUTH_HOST"),
-            ({}, {"K8S_AUTH_API_KEY": "some-token"}, "K8S_AUTH_API_KEY"),
-            ({"kubeconfig": "/a", "host": "https://h"}, {}, "option host"),
         ],
     )
     def test_they_are_named_and_nothing_is_asked(
