@@ -83,7 +83,7 @@ def _type_checks(context: Context) -> Iterator[Check]:
         **{str(path.relative_to(COLLECTION)): [path] for path in alone},
     }
     for name, arguments in runs.items():
-        cache = ["--cache-dir", BUILD / "mypy" / name.replace("/", "-")]
+        cache: list[str | Path] = ["--cache-dir", BUILD / "mypy" / name.replace("/", "-")]
         command: list[str | Path] = ["mypy", "--config-file", COLLECTION / "pyproject.toml", *cache, *arguments]
         yield Check(f"mypy {name}", command, bases, directory=context.tree)
 

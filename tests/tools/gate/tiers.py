@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Sequence
 
 from gate import plane
-from gate.context import for_cell
+from gate.context import for_cell, for_tools
 from gate.locks import lock
-from gate.paths import LOGS
+from gate.paths import BUILD, LOGS
 from gate.results import Result, from_junit
 from gate.surroundings import prepare_ansible_test
 
+ENGINE = "kube-network-policies"
 LOCAL = ("--local", "--color", "no", "--truncate", "0")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 RECAP = re.compile(r"^(\S+) *: (actions=\d+.*)$", re.MULTILINE)
@@ -31,6 +32,15 @@ def unit(cell: str, arguments: Sequence[str] = ()) -> int:
 def system(cell: str, arguments: Sequence[str] = ()) -> int:
     """Run the tests that drive real playbooks against control planes of their own."""
     return _pytest("system", cell, arguments)
+
+
+def enforced(arguments: Sequence[str] = ()) -> int:
+    """Run the tests on a real cluster with a policy engine; they need root on Linux."""
+    context = for_tools("enforced")
+    report = LOGS / "enforced.xml"
+    report.unlink(missing_ok=True)
+    code = context.run("pytest", "tests/enforced", f"--junitxml={report}", *arguments, env={"NETGUARD_BUILD": str(BUILD)})
+    return _close("enforced", ENGINE, code, from_junit([report] if report.exists() else []))
 
 
 def sanity(cell: str, arguments: Sequence[str] = ()) -> int:
@@ -92,7 +102,7 @@ def _pytest(tier: str, cell: str, arguments: Sequence[str]) -> int:
     report = LOGS / f"{tier}-{cell}.xml"
     report.unlink(missing_ok=True)
     chosen = [] if any(argument.startswith("tests/") for argument in arguments) else [f"tests/{tier}"]
-    code = context.run("pytest", *chosen, f"--junitxml={report}", *arguments)
+    code = context.run("pytest", *chosen, "--durations=10", f"--junitxml={report}", *arguments)
     return _close(tier, cell, code, from_junit([report] if report.exists() else []))
 
 
