@@ -62,8 +62,8 @@ def _targets(targets: Json) -> list[list[str]]:
     for target in api["targets"]:
         name = f"API server ({target['via']})"
         rows.append([name, ", ".join(target["cidrs"]), _port(target), _sources(api["sources"])])
-    dns = targets.get("dns")
-    for port in dns["ports"] if dns else []:
+    dns: Json = targets.get("dns") or {"ports": []}
+    for port in dns["ports"]:
         pods = f"pods [{_selector(dns['pod_selector'])}] of {dns['namespace']}"
         rows.append(["cluster DNS", pods, _port(port), _sources(dns["sources"])])
     return rows

@@ -300,7 +300,7 @@ def test_removing_one_of_two_instances_changes_nothing_for_the_other(world: Worl
         {**copy.deepcopy(item), "metadata": {"name": item["metadata"]["name"].replace("ignite", "other", 1)}}
         for item in definitions(47500, 47100)
     ]
-    accepted = {"accept_foreign_policies": ["netguard-ignite-allow-ignite", "netguard-other-allow-ignite"]}
+    accepted: Json = {"accept_foreign_policies": ["netguard-ignite-allow-ignite", "netguard-other-allow-ignite"]}
     world.apply(**accepted)
     world.modules.run(
         "network_policies",
