@@ -93,7 +93,11 @@ class Ignite:
         ]
 
     def configuration(self) -> str:
-        """Ignite's configuration; every port range is 0, or a busy port would silently become the next one."""
+        """Ignite's configuration.
+
+        Every port range is 0, or a busy port would silently become the next one. Writes reach the backups before
+        they are confirmed, or a node that reads from its backup may not see what has just been written.
+        """
         finder = _properties(
             namespace=self.namespace, serviceName=NAME, **({"masterUrl": self.master_url} if self.master_url else {})
         )
@@ -122,7 +126,7 @@ class Ignite:
   </property>
   <property name="cacheConfiguration">
    <bean class="org.apache.ignite.configuration.CacheConfiguration">
-    {_properties(name="lab", backups=self.backups)}
+    {_properties(name="lab", backups=self.backups, writeSynchronizationMode="FULL_SYNC")}
    </bean>
   </property>
  </bean>
