@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from demo.playbooks import PlaybookFailedError, Playbooks
 
 from bench.measured import Measured
+from demo.playbooks import PlaybookFailedError, Playbooks
 from lab.control_plane import ControlPlane
 from lab.environment import scrubbed_env
 from lab.question import arrange_question

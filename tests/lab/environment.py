@@ -66,7 +66,7 @@ def own_cluster() -> OwnCluster | None:
 def cluster_uid(kubeconfig: Path) -> str:
     """The uid of kube-system, by any kind of kubeconfig (exec plugins included)."""
     # Only a cluster of the caller's needs more than the lab's own client can do.
-    import kubernetes.config  # noqa: PLC0415
+    import kubernetes.config
 
     try:
         client = kubernetes.config.new_client_from_config(config_file=str(kubeconfig))

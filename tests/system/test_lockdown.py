@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from demo.playbooks import PlaybookFailedError, Playbooks
 from harness import COLLECTIONS, run_playbook
 
+from demo.playbooks import PlaybookFailedError, Playbooks
 from lab import objects
 from lab.control_plane import ControlPlane
 from lab.environment import scrubbed_env

@@ -9,9 +9,9 @@ import typing as t
 from pathlib import Path
 
 import yaml
-from demo.playbooks import Playbooks
 from harness import COLLECTIONS
 
+from demo.playbooks import Playbooks
 from lab import objects
 from lab.control_plane import ControlPlane
 from lab.question import arrange_question
