@@ -39,7 +39,8 @@ def enforced(arguments: Sequence[str] = ()) -> int:
     context = for_tools("enforced")
     report = LOGS / "enforced.xml"
     report.unlink(missing_ok=True)
-    code = context.run("pytest", "tests/enforced", f"--junitxml={report}", *arguments, env={"NETGUARD_BUILD": str(BUILD)})
+    command = ("pytest", "tests/enforced", f"--junitxml={report}", *arguments)
+    code = context.run(*command, env={"NETGUARD_BUILD": str(BUILD)})
     return _close("enforced", ENGINE, code, from_junit([report] if report.exists() else []))
 
 
@@ -85,16 +86,16 @@ def molecule(cell: str, arguments: Sequence[str] = ()) -> int:
 
 def from_recap(output: str) -> Result:
     """Count the scenarios of molecule's recap; a playbook that is missing is a failure, though molecule goes on."""
-    result = Result()
+    scenarios: dict[str, str] = {}
     for name, counts in RECAP.findall(ANSI.sub("", output)):
         count = {key: int(number) for key, number in re.findall(r"(\w+)=(\d+)", counts)}
-        if count["successful"] and not count["failed"] and not count["missing"]:
-            result.passed += 1
-        else:
-            result.failed.append(f"{name}: {counts.strip()}")
-    if "Missing playbook" in output and not result.failed:
-        result.failed.append("Missing playbook")
-    return result
+        if not count["successful"] or count["failed"] or count["missing"]:
+            scenarios[name] = f"{name}: {counts.strip()}"
+        scenarios.setdefault(name, "")  # default has two lines: one before the others, one after
+    failed = [problem for problem in scenarios.values() if problem]
+    if "Missing playbook" in output and not failed:
+        failed = ["Missing playbook"]
+    return Result(list(scenarios.values()).count(""), failed)
 
 
 def _pytest(tier: str, cell: str, arguments: Sequence[str]) -> int:

@@ -62,6 +62,14 @@ def test_a_scenario_counts_only_with_all_its_playbooks(counts: tuple[int, int, i
     assert (result.passed, len(result.failed)) == (passed, failed)
 
 
+def test_a_scenario_that_ran_in_two_parts_counts_once() -> None:
+    good, bad = RECAP.format(1, 0, 0), RECAP.format(0, 0, 1)
+    assert from_recap(good + good) == Result(1)
+    for output in (good + bad, bad + good):
+        result = from_recap(output)
+        assert (result.passed, len(result.failed)) == (0, 1)
+
+
 def test_a_missing_playbook_fails_without_a_recap_too() -> None:
     assert from_recap("verify: Executed: Missing playbook").failed
 
