@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pure parts of the real cluster's lab: what logs say, image archives, DNS messages, the machine's fitness."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from lab.cluster import packages, probe, requirements, state
+from lab.cluster.archive import Image, Layer, write
+from lab.cluster.ignite import Ignite, started, topology
+from lab.cluster.listeners import answer
+from lab.cluster.state import Options
+from lab.errors import LabError
+from lab.processes import own_identity
+
+SNAPSHOT = "INFO: Topology snapshot [ver={}, locNode=b262bc1f, servers={}, clients=0, state=ACTIVE]"
+
+
+def test_the_newest_topology_counts_not_the_last_line() -> None:
+    assert topology("\n".join([SNAPSHOT.format(2, 2), SNAPSHOT.format(1, 1)])) == (2, 2)
+    assert topology("\n".join([SNAPSHOT.format(9, 3), SNAPSHOT.format(10, 2)])) == (10, 2)
+    assert topology("no snapshot yet") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "line", ["[10:00:00] Ignite node started OK (id=b262bc1f)", 'INFO: Node started : [stage="x" (1 ms)]']
+)
+def test_quiet_and_verbose_logs_say_that_a_node_has_started(line: str) -> None:
+    assert started(line)
+    assert not started("INFO: Started state transition: activate cluster")
+
+
+def test_only_a_minimal_ignite_names_the_api_servers_address() -> None:
+    assert "masterUrl" not in Ignite("one").configuration()
+    assert (
+        'name="masterUrl" value="https://10.96.0.1:443"'
+        in Ignite("one", master_url="https://10.96.0.1:443").configuration()
+    )
+
+
+def test_an_archive_depends_on_its_content_only(tmp_path: Path) -> None:
+    source = tmp_path / "program"
+    source.write_text("#!/bin/sh\n")
+    archives = []
+    for number in range(2):
+        os.utime(source, (number, number))
+        layer = Layer()
+        layer.add("bin/program", source)
+        layer.link("bin/alias", "program")
+        scratch = tmp_path / str(number)
+        scratch.mkdir()
+        archives.append(scratch / "images.tar")
+        write([Image("lab.invalid/one:1", ["base"], ["/bin/program"])], {"base": layer}, archives[-1], scratch)
+    first, second = (_manifest(archive) for archive in archives)
+    assert first == second
+    assert first[0]["RepoTags"] == ["lab.invalid/one:1"]
+
+
+def _manifest(archive: Path) -> list[dict[str, list[str]]]:
+    with tarfile.open(archive) as tar:
+        content = tar.extractfile("manifest.json")
+        assert content is not None
+        manifest: list[dict[str, list[str]]] = json.load(content)
+        assert set(manifest[0]["Layers"]) < set(tar.getnames())
+        return manifest
+
+
+def test_the_resolver_answers_every_name() -> None:
+    query = probe.query("Some.Name.example")
+    name, reply = answer(query)
+    assert name == "some.name.example"
+    assert reply.startswith(query[:2])
+    assert reply.endswith(bytes([203, 0, 113, 10]))
+
+
+def test_a_state_of_an_aborted_start_is_not_ready(tmp_path: Path) -> None:
+    assert state.read(tmp_path) is None
+    state.write(tmp_path, Options(servers=2), own_identity())
+    found = state.read(tmp_path)
+    assert found is not None
+    assert found.options == Options(servers=2)
+    assert found.unshare.alive
+    assert not found.ready
+
+
+def test_a_broken_state_says_what_to_do(tmp_path: Path) -> None:
+    state.Files(tmp_path).state.write_text("{")
+    with pytest.raises(LabError, match="run `down`"):
+        state.read(tmp_path)
+
+
+def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="needs root"):
+        requirements.check()
+
+
+def test_missing_programs_are_named_where_apt_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LabError, match=r"runc \(Debian package runc\)"):
+        packages.require(print)
