@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's cluster itself: it can be aborted at any moment, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.cluster import isolation, life, requirements, state
+from lab.cluster.cluster import Cluster
+from lab.cluster.state import Files, Options
+from lab.errors import LabError
+from lab.processes import wait_until
+
+TESTS = Path(__file__).parents[1]
+
+
+def up(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "lab", "cluster", "up", "--state", str(folder), "--lifetime", "600"]
+    env = {**os.environ, "PYTHONPATH": str(TESTS)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The live processes whose command line or control group names the cluster of this folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (path / "cmdline").read_text() + (path / "cgroup").read_text()
+        except OSError:
+            continue
+        if str(folder) in told or isolation.cgroup_name(folder) in told:
+            found.append(f"{path.name}: {told[:200]}")
+    return found
+
+
+def left_of(folder: Path) -> list[str]:
+    """What is left of a cluster on this machine."""
+    cgroups = [str(path) for path in isolation.CGROUPS.glob(f"**/{isolation.cgroup_name(folder)}")]
+    return [*processes_of(folder), *cgroups, *([str(folder)] if folder.exists() else [])]
+
+
+def mounts() -> str:
+    return Path("/proc/self/mounts").read_text()
+
+
+def links() -> list[str]:
+    return sorted(path.name for path in Path("/sys/class/net").iterdir())
+
+
+def test_an_aborted_start_is_cleared(cluster: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    before = mounts(), links()
+    starting = up(folder)
+    assert wait_until((Files(folder).run / "containerd.log").exists, 60)
+    starting.kill()
+    starting.communicate()
+    assert processes_of(folder)
+    assert life.down(folder)
+    assert not left_of(folder)
+    assert (mounts(), links()) == before
+    assert not life.down(folder)
+
+
+def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    output, _ = up(folder).communicate(timeout=200)
+    assert "up: https://127.0.0.1:" in output
+    found = state.read(folder)
+    assert found is not None
+    found.unshare.signal(signal.SIGKILL)
+    assert wait_until(lambda: not processes_of(folder), 20)
+    with pytest.raises(LabError, match="No cluster is up"):
+        life.running(folder)
+    again, _ = up(folder).communicate(timeout=200)
+    assert "up: https://127.0.0.1:" in again
+    assert life.down(folder)
+    assert not left_of(folder)
+
+
+def test_other_options_are_refused(cluster: Cluster) -> None:
+    folder = cluster.kubeconfig.parent
+    with pytest.raises(LabError, match="with other options"):
+        life.up(folder, Options(servers=1, lifetime=1.0))
+
+
+def test_a_missing_kernel_feature_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requirements, "TRIALS", ((["--net"], "iptables -A OUTPUT -j NOSUCHTARGET", "packet queues"),))
+    with pytest.raises(LabError, match=r"packet queues: .*NOSUCHTARGET"):
+        requirements.check()
