@@ -17,6 +17,8 @@ from lab import audit, objects
 from lab.client import APPLY_PATCH, MERGE_PATCH
 from lab.control_plane import ControlPlane
 from lab.environment import scrubbed_env
+from lab.errors import ApiError
+from lab.processes import wait_until
 
 Json = dict[str, t.Any]
 
@@ -422,19 +424,84 @@ def test_check_mode_without_server_dry_run_only_reads(world: World) -> None:
     assert planned["digest"] == world.apply(check=True)["digest"]
 
 
-def test_a_write_that_fails_takes_the_ones_before_it_back(world: World) -> None:
-    """The dry run passes; the deny policy's name is taken away from us between the two."""
-    user = world.plane.user_kubeconfig("half")
-    everything = [
-        objects.rule(["*"], ["namespaces", "pods", "configmaps"]),
-        objects.rule(["*"], ["leases"], "coordination.k8s.io"),
-        objects.rule(["list", "get", "create", "delete"], ["networkpolicies"], "networking.k8s.io"),
-        objects.rule(["patch"], ["networkpolicies"], "networking.k8s.io", [ALLOW]),
-    ]
-    world.plane.create_all(objects.grant("half", everything))
-    refused = Modules(user).run("network_policies", world.arguments(definitions=definitions()))
-    assert refused.failure["code"] == "api_forbidden"
+@pytest.fixture
+def refuse(world: World) -> t.Iterator[t.Callable[[str], None]]:
+    """Make the API server refuse the deny policy of this namespace, under a condition of an admission policy."""
+    group = "/apis/admissionregistration.k8s.io/v1"
+    kinds = {"validatingadmissionpolicies": "ValidatingAdmissionPolicy"}
+    kinds["validatingadmissionpolicybindings"] = "ValidatingAdmissionPolicyBinding"
+
+    def create(condition: str) -> None:
+        matched = [{"apiGroups": ["networking.k8s.io"], "apiVersions": ["v1"], "resources": ["networkpolicies"]}]
+        rules = [{**rule, "operations": ["CREATE", "UPDATE"]} for rule in matched]
+        about = f"object.metadata.namespace != '{world.namespace}' || object.metadata.name != '{DENY}'"
+        validation = {"expression": f"{about} || !({condition})", "message": "refused by a test", "reason": "Forbidden"}
+        specs: dict[str, Json] = {
+            "validatingadmissionpolicies": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": rules},
+                "validations": [validation],
+            },
+            "validatingadmissionpolicybindings": {"policyName": world.namespace, "validationActions": ["Deny"]},
+        }
+        for resource, spec in specs.items():
+            body = {
+                "apiVersion": "admissionregistration.k8s.io/v1",
+                "kind": kinds[resource],
+                "metadata": {"name": world.namespace},
+                "spec": spec,
+            }
+            world.plane.api("POST", f"{group}/{resource}", body)
+        assert wait_until(lambda: not _accepts_deny_policy(world), 20.0, 0.2)
+
+    yield create
+    for resource in kinds:
+        world.plane.api("DELETE", f"{group}/{resource}/{world.namespace}")
+
+
+def _accepts_deny_policy(world: World) -> bool:
+    """Whether the API server would store the deny policy at the moment; admission comes before "already exists"."""
+    policy = objects.network_policy(DENY, world.namespace, {"podSelector": {}})
+    try:
+        world.plane.create(policy)
+    except ApiError as error:
+        return error.status == 409
+    world.plane.delete(policy)
+    return True
+
+
+def test_what_admission_refuses_is_not_taken_for_a_missing_right(world: World, refuse: t.Callable[[str], None]) -> None:
+    refuse("true")
+    for check in (True, False):
+        refused = world.apply(check=check)
+        assert refused.failure["code"] == "api_refused"
+        assert "refused by a test" in refused.failure["why"]
     assert world.specs() == {}
+
+
+def test_a_write_that_fails_takes_the_ones_before_it_back(world: World, refuse: t.Callable[[str], None]) -> None:
+    world.add("by-hand", BY_HAND)
+    before = world.specs()
+    refuse("!request.dryRun")
+    world.mark()
+    refused = world.apply(replace_policies=["by-hand"])
+    assert refused.failure["code"] == "api_refused"
+    assert refused.failure["details"]["left_changed"] == []
+    assert "Nothing is left changed" in refused.failure["next_step"]
+    assert f"patch networkpolicies {ALLOW}" in world.writes()
+    assert world.specs() == before
+
+
+def test_an_update_that_fails_is_taken_back_too(world: World, refuse: t.Callable[[str], None]) -> None:
+    world.apply(47500)
+    before = world.specs()
+    world.edit(DENY, {"ingress": [{"from": [{"podSelector": {}}]}]})
+    edited = world.specs()
+    refuse("!request.dryRun")
+    refused = world.apply(47500, 47100)
+    assert refused.failure["code"] == "api_refused"
+    assert world.specs() == edited
+    assert world.specs()[ALLOW] == before[ALLOW]
 
 
 def test_two_runs_at_once_do_not_mix(world: World) -> None:

@@ -14,6 +14,8 @@ _PATH = re.compile(
     r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?$"
 )
+# What every authorizer's refusal says, and no admission plugin's.
+_UNAUTHORIZED_VERB = re.compile(r"\bcannot \w+ (resource|path)\b")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -22,28 +24,36 @@ class ApiError(LockdownError):
 
     status: int = 0
 
+    @property
+    def lacks_right(self) -> bool:
+        """Whether authorization refused it; admission refuses with the same status."""
+        return "rbac_rule" in self.details
+
 
 def from_status(method: str, path: str, host: str, status: int, answer: t.Mapping[str, t.Any]) -> ApiError:
     """The error for an HTTP status of 400 or more."""
     message = str(answer.get("message") or f"HTTP status {status}").strip().rstrip(".")
-    code, next_step = _advice(method, path, status)
+    lacks_right = status == 403 and _UNAUTHORIZED_VERB.search(message) is not None
+    code, next_step = _advice(method, path, status, lacks_right)
     details: dict[str, t.Any] = {"status": status, "verb": _verb(method, path), "path": path, "host": host}
-    if status == 403:
+    if lacks_right:
         details["rbac_rule"] = rbac_rule(method, path)
     error = ApiError(code, f"{method} {host}{path} failed", message, next_step, obj=_object(path), details=details)
     error.status = status
     return error
 
 
-def _advice(method: str, path: str, status: int) -> tuple[str, str]:
+def _advice(method: str, path: str, status: int, lacks_right: bool) -> tuple[str, str]:
     if status == 401:
         return "api_unauthorized", "Renew the credentials: the API server does not know this token, certificate or user"
-    if status == 403:
+    if lacks_right:
         return "api_forbidden", f"Grant this in {_role_kind(path)}: {_flow_style(rbac_rule(method, path))}"
     if status == 404:
         return "api_not_found", "Check the name and the namespace"
     if status == 409:
         return "api_conflict", "The object changed meanwhile: run again, the plan is computed anew"
+    if status == 403:
+        return "api_refused", "An admission policy, webhook or quota refuses it: satisfy or change that"
     if status in (400, 422):
         return "api_invalid", "Correct what the API server rejects"
     return "api_failed", "Try again; if it stays so, look into the API server's log"

@@ -74,7 +74,7 @@ def dry_run(session: Session, changes: t.Sequence[plan.Change], *, may_be_local:
         for change in changes:
             write(session, change, dry_run=True)
     except ApiError as error:
-        if error.status == 403 and may_be_local and error.details.get("verb") in ("create", "patch", "delete"):
+        if may_be_local and error.lacks_right:
             return "local"
         raise
     return "server"
