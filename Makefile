@@ -15,16 +15,19 @@ NOX := $(GATE)/bin/python -m nox --noxfile noxfile.py --session
 CELL ?= newest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit sanity integration system molecule bench docs generate artifact binaries clean
+.PHONY: help demo test test-enforced lint unit sanity integration system molecule bench docs generate artifact binaries clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(GATE) ## Lock a namespace down on an embedded API server and show the result
 	@$(NOX) demo
 
 test: $(GATE) ## Run all tests that need no root (ALSO=lint adds the static checks)
 	@$(RUN) $(ALSO) test
+
+test-enforced: $(GATE) ## Run policies on a real cluster with a real engine and Ignite (root on Linux; ARGS for pytest)
+	@$(NOX) $@ -- $(ARGS)
 
 lint: $(GATE) ## Run the static checks
 	@$(RUN) lint

@@ -68,6 +68,12 @@ def molecule(session: nox.Session, cell: str) -> None:
     end(session, tiers.molecule(cell, session.posargs))
 
 
+@nox.session(name="test-enforced")
+def enforced(session: nox.Session) -> None:
+    """Policies judged by a real engine between real pods, as root; arguments go to pytest."""
+    end(session, tiers.enforced(session.posargs))
+
+
 @nox.session
 def binaries(session: nox.Session) -> None:
     """Find or build the programs of the control plane; about 10 minutes the first time."""
