@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from lab.binaries import to_stderr
-from lab.cluster import builds, images, life, packages, requirements
+from lab.cluster import builds, images, life, requirements
 from lab.cluster.state import Files, Options
 
 STATE = Path("build/cluster")
@@ -35,8 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def build(_: argparse.Namespace) -> None:
-    requirements.check()
-    packages.require(to_stderr)
+    requirements.check(to_stderr)
     print(images.find_or_assemble(builds.find_or_build(to_stderr), to_stderr))
 
 

@@ -9,12 +9,11 @@ import contextlib
 import dataclasses
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from lab.binaries import Report, to_stderr
-from lab.cluster import builds, images, isolation, packages, requirements, state
+from lab.cluster import builds, images, isolation, requirements, state
 from lab.cluster.state import Files, Options, State
 from lab.errors import LabError
 from lab.processes import Identity, start_time, tail, wait_until
@@ -27,8 +26,7 @@ POLL_SECONDS = 0.1
 def up(folder: Path, options: Options, report: Report = to_stderr) -> tuple[State, bool]:
     """Start a cluster that stays; its state, and whether it was started just now."""
     folder = folder.absolute()
-    requirements.check()
-    packages.require(report)
+    requirements.check(report)
     programs = builds.find_or_build(report)
     archive = images.find_or_assemble(programs, report)
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,26 +93,29 @@ def _launch(folder: Path, options: Options, programs: builds.Programs, archive: 
     files.orders.mkdir()
     arguments = [str(folder), str(options.servers), str(options.lifetime), str(archive)]
     paths = [str(path) for path in dataclasses.astuple(programs)]
-    with files.log.open("ab") as log:
-        child = subprocess.Popen(
-            isolation.command(sys.executable, "-u", "-m", "lab.cluster.supervise", *arguments, *paths),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=TESTS,
-            env={**os.environ, "PYTHONPATH": str(TESTS)},
-            start_new_session=True,
-        )
+    command = isolation.command(sys.executable, "-u", "-m", "lab.cluster.supervise", *arguments, *paths)
+    child = _start(command, files.log)
     try:
-        state.write(folder, options, Identity(child.pid, start_time(child.pid) or 0))
+        state.write(folder, options, child)
         return _wait_ready(folder, child, report)
     except BaseException:
-        isolation.end(Identity(child.pid, start_time(child.pid) or 0), gently=False)
-        child.wait()
+        isolation.end(child, gently=False)
         raise
 
 
-def _wait_ready(folder: Path, child: subprocess.Popen[bytes], report: Report) -> State:
+def _start(command: list[str], log: Path) -> Identity:
+    """Start a program that outlives this one; no object of the subprocess module shall wait for it."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    env = {**os.environ, "PYTHONPATH": str(TESTS)}
+    pid = os.posix_spawn(command[0], command, env, file_actions=actions, setsid=True)
+    return Identity(pid, start_time(pid) or 0)
+
+
+def _wait_ready(folder: Path, child: Identity, report: Report) -> State:
     shown = 0
 
     def settled() -> bool:
@@ -123,7 +124,7 @@ def _wait_ready(folder: Path, child: subprocess.Popen[bytes], report: Report) ->
         for line in lines[shown:]:
             report(f"  {line}")
         shown = len(lines)
-        return Files(folder).report.exists() or child.poll() is not None
+        return Files(folder).report.exists() or not child.alive
 
     in_time = wait_until(settled, UP_SECONDS, POLL_SECONDS)
     found = _living(folder)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+from lab.binaries import Report
+from lab.cluster import packages
+from lab.cluster.isolation import CGROUPS
 from lab.errors import LabError
 
 # What is tried, the commands, and what is missing when they fail.
@@ -37,8 +39,22 @@ TRIALS = (
 )
 
 
-def check() -> None:
-    """An error that names everything that is missing."""
+def check(report: Report) -> None:
+    """Install the programs that are missing; an error that names everything else that is."""
+    _check_root()  # before anything is installed
+    packages.require(report)
+    problems = [problem for options, script, what in TRIALS if (problem := _try(options, script, what))]
+    if not CGROUPS.is_dir() or not any(CGROUPS.iterdir()):
+        problems.append(f"control groups: nothing is mounted at {CGROUPS}")
+    if problems:
+        raise LabError(
+            "This machine cannot run the cluster; it lacks:",
+            "\n".join(f"  {problem}" for problem in problems),
+            "use a virtual machine whose kernel has these, with full root rights",
+        )
+
+
+def _check_root() -> None:
     if sys.platform != "linux":
         raise LabError(f"The cluster needs Linux, this is {sys.platform}")
     if os.geteuid() != 0:
@@ -46,15 +62,6 @@ def check() -> None:
             "The cluster needs root",
             "it makes network namespaces and runs containers",
             "run this as root, in a virtual machine if in doubt; the control plane alone (`up`) needs no root",
-        )
-    problems = [problem for options, script, what in TRIALS if (problem := _try(options, script, what))]
-    if not Path("/sys/fs/cgroup").is_dir() or not any(Path("/sys/fs/cgroup").iterdir()):
-        problems.append("control groups: nothing is mounted at /sys/fs/cgroup")
-    if problems:
-        raise LabError(
-            "This machine cannot run the cluster; it lacks:",
-            "\n".join(f"  {problem}" for problem in problems),
-            "use a virtual machine whose kernel has these, with full root rights",
         )
 
 

@@ -99,7 +99,7 @@ def test_a_broken_state_says_what_to_do(tmp_path: Path) -> None:
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="needs root"):
-        requirements.check()
+        requirements.check(print)
 
 
 def test_missing_programs_are_named_where_apt_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
