@@ -32,7 +32,11 @@ def main(groups: list[str]) -> int:
     say(f"{', '.join(step.name for step in steps)}; {jobs} at a time; output in {LOGS.relative_to(ROOT)}/")
     started = time.monotonic()
     runner = Runner(steps, jobs, os.environ, CI_BUDGET if in_ci() else math.inf)
-    runner.run()
+    try:
+        runner.run()
+    except KeyboardInterrupt:
+        say("interrupted; what ran has been stopped")
+        return 130
     return close(steps, runner.broken, runner.ended, time.monotonic() - started)
 
 
