@@ -463,52 +463,18 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._kube.network_info import resolve_network
-from ansible_collections.netguard.lockdown.plugins.module_utils._module.base import (
-    CONNECTION_SPEC,
-    ArgumentSpec,
-    run,
-)
-
-DNS_SPEC: ArgumentSpec = {
-    "type": "dict",
-    "options": {
-        "namespace": {"type": "str", "required": True},
-        "service": {"type": "str"},
-        "pod_selector": {"type": "dict"},
-        "ports": {
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                "protocol": {"type": "str", "choices": ["UDP", "TCP"], "required": True},
-                "port": {"type": "int", "required": True},
-            },
-        },
-    },
-    "required_one_of": [["service", "pod_selector"]],
-    "mutually_exclusive": [["service", "pod_selector"]],
-    "required_together": [["pod_selector", "ports"]],
-}
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.base import run
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.cluster_network_info import CONTRACT
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "cluster_uid": {"type": "str"},
-            "form": {"type": "str", "choices": ["auto", "endpoints", "service", "both"], "default": "auto"},
-            "extra_api_slices": {"type": "list", "elements": "str", "default": []},
-            "allowed_api_cidrs": {"type": "list", "elements": "str", "default": []},
-            "api_server_addresses": {"type": "list", "elements": "raw", "default": []},
-            "resolve_dns": {"type": "bool", "default": True},
-            "dns": DNS_SPEC,
-            "grace_seconds": {"type": "int", "default": 0},
-            "namespace": {"type": "str"},
-            "instance": {"type": "str"},
-        },
+        argument_spec=CONTRACT.spec,
+        mutually_exclusive=CONTRACT.mutually_exclusive,
+        required_if=CONTRACT.required_if,
         supports_check_mode=True,
     )
-    run(module, lambda session: resolve_network(session, module.params))
+    run(module, CONTRACT)
 
 
 if __name__ == "__main__":

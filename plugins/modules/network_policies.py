@@ -298,38 +298,18 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._kube.policies_run import PolicyRun, Task
-from ansible_collections.netguard.lockdown.plugins.module_utils._module.base import CONNECTION_SPEC, run
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.base import run
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.network_policies import CONTRACT
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "namespace": {"type": "str", "required": True},
-            "instance": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "definitions": {"type": "list", "elements": "dict"},
-            "revision": {"type": "str"},
-            "prune": {"type": "bool", "default": True},
-            "replace_policies": {"type": "list", "elements": "str", "default": []},
-            "expected_digest": {"type": "str"},
-            "cluster_uid": {"type": "str"},
-            "accept_uncovered_pods": {"type": "bool", "default": False},
-            "accept_foreign_policies": {"type": "list", "elements": "str", "default": []},
-            "accept_no_pods": {"type": "bool", "default": False},
-            "accept_unisolated_pods": {"type": "bool", "default": False},
-            "server_dry_run": {"type": "bool", "default": True},
-            "lock_timeout": {"type": "float", "default": 40.0},
-        },
-        mutually_exclusive=[("definitions", "revision")],
-        required_if=[("state", "present", ("definitions", "revision"), True)],
+        argument_spec=CONTRACT.spec,
+        mutually_exclusive=CONTRACT.mutually_exclusive,
+        required_if=CONTRACT.required_if,
         supports_check_mode=True,
     )
-    run(
-        module,
-        lambda session: PolicyRun(session, Task.from_params(module.params, check_mode=module.check_mode)).execute(),
-    )
+    run(module, CONTRACT)
 
 
 if __name__ == "__main__":

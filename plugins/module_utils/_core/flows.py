@@ -94,7 +94,8 @@ class Target:
         return [self.target]
 
 
-Peer = Pods | Namespaces | Block | Target
+# ansible-test's pylint does not know "|" between these classes.
+Peer = t.Union[Pods, Namespaces, Block, Target]  # noqa: UP007
 
 
 @dataclass(frozen=True)
