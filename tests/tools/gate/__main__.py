@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 
 from gate.cells import in_ci, selected
-from gate.paths import LOGS, ROOT
+from gate.locks import hold
+from gate.paths import BUILD, LOGS, ROOT
 from gate.runner import Runner, Step, close, interrupt_on_termination, say
 
 TIERS = ("unit", "sanity", "integration", "system", "molecule")
@@ -27,6 +28,8 @@ def main(groups: list[str]) -> int:
     if unknown or not groups:
         print(f"usage: python -m gate {{{','.join(GROUPS)}}}...", file=sys.stderr)
         return 2
+    for group in groups:
+        hold(BUILD / f"{group}.lock")
     steps = [step for group in groups for step in GROUPS[group]()]
     jobs = int(os.environ.get("JOBS") or min(os.cpu_count() or 1, 2))
     say(f"{', '.join(step.name for step in steps)}; {jobs} at a time; output in {LOGS.relative_to(ROOT)}/")
