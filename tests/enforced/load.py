@@ -62,7 +62,7 @@ class Load:
                     raise TimeoutError(f"took {time.monotonic() - began:.1f} s")
             except Exception as error:  # noqa: BLE001  # whatever goes wrong is a lost operation
                 self.failed += 1
-                self.error = f"{type(error).__name__}: {error}"
+                self.error = f"{type(error).__name__}: {error} ({time.strftime('%H:%M:%S')})"
             else:
                 self.longest_gap = max(self.longest_gap, time.monotonic() - last)
                 last = time.monotonic()

@@ -88,6 +88,16 @@ def kube_proxy(folder: Path, programs: Programs) -> Process:
     return _process("kube-proxy", programs.kube_proxy, flags, folder)
 
 
+def table_keeper(folder: Path, table: str) -> Process:
+    """Owns the engine's nftables table, so that the engine cannot even try to fill it.
+
+    Where the kernel lacks a rule that the engine wants, each of its attempts (at every change of a policy) is undone,
+    and undoing it drops the packets that wait for a verdict: a loss that the policies are not to blame for.
+    """
+    script = f"(echo 'add table inet {table} {{ flags owner; }}'; exec sleep infinity) | exec nft --interactive"
+    return _process("table-keeper", Path("/bin/sh"), ["-c", script], folder)
+
+
 def queue_pod_traffic(queue: int) -> None:
     """Hand every new connection from and to pods to the policy engine.
 

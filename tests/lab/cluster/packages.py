@@ -25,6 +25,7 @@ PACKAGES = {
     "iptables": "iptables",
     "maven": "mvn",
     "mount": "mount",
+    "nftables": "nft",
     "openjdk-17-jdk-headless": "jlink",
     "procps": "sysctl",
     "runc": "runc",

@@ -88,6 +88,7 @@ class Supervisor:
             self._client.create(workloads.neighbour())
             self._wait_for("the node to be ready", self._node_ready)
         with self._step("policy engine, DNS"):
+            self._start(node.table_keeper(self._run, workloads.ENGINE_A))
             node.queue_pod_traffic(workloads.QUEUE)
             self._client.create_all([*workloads.engine_a(), *workloads.dns()])
             self._wait_for("the policy engine and DNS to be ready", self._workloads_ready)
