@@ -71,7 +71,9 @@ def cluster_uid(kubeconfig: Path) -> str:
     try:
         client = kubernetes.config.new_client_from_config(config_file=str(kubeconfig))
         config = client.configuration
-        headers = {"authorization": config.get_api_key_with_prefix("BearerToken", alias="authorization")}
+        # The library keeps a token under the first name from version 36 on, under the second before.
+        tokens = map(config.get_api_key_with_prefix, ("BearerToken", "authorization"))
+        headers = {"authorization": next(filter(None, tokens), None)}
         response = client.rest_client.pool_manager.request(
             "GET",
             f"{config.host}/api/v1/namespaces/kube-system",

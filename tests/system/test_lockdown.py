@@ -59,7 +59,10 @@ class World:
         return {rule["ports"][0]["port"]: sorted(peer["ipBlock"]["cidr"] for peer in rule["to"]) for rule in rules}
 
 
-def test_the_question_is_locked_down_once_and_then_left_alone(plane: ControlPlane, tmp_path: Path) -> None:
+def test_the_question_is_locked_down_once_and_then_left_alone(
+    start_plane: t.Callable[..., ControlPlane], tmp_path: Path
+) -> None:
+    plane = start_plane()
     world = World(plane, tmp_path, policies=True)
     by_hand = world.specs()
     mark = plane.mark()

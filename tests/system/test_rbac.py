@@ -30,7 +30,7 @@ ANYWHERE: Json = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app"
 
 
 def shipped() -> list[Json]:
-    return list(yaml.safe_load_all(SHIPPED.read_text(encoding="utf-8")))
+    return list(yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["items"])
 
 
 def granted() -> set[Right]:

@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import typing as t
 
-from kubernetes import config as kube_config
-from kubernetes.client.api_client import ApiClient
-from kubernetes.client.configuration import Configuration
-from urllib3 import Timeout
-from urllib3._collections import HTTPHeaderDict  # urllib3 1.26 does not export it
-
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import Connection
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+
+MISSING_LIBRARY: ImportError | None = None
+try:
+    from kubernetes import config as kube_config
+    from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+    from urllib3 import Timeout
+    from urllib3._collections import HTTPHeaderDict  # urllib3 1.26 does not export it
+except ImportError as error:
+    # Documentation and argument checks have to work without it.
+    MISSING_LIBRARY = error
 
 _USER_AGENT = "netguard.lockdown"
 # Where the library keeps a bearer token: from version 36 on, and before.
@@ -26,23 +31,29 @@ _TOKEN_NAMES = ("BearerToken", "authorization")
 
 
 class Transport:
-    """Sends one request and returns status, headers and body; knows no Kubernetes semantics."""
+    """Sends one request and returns status, headers and body; knows no Kubernetes semantics.
 
-    def __init__(self, connection: Connection) -> None:
+    Raises ImportError where the library is missing.
+    """
+
+    def __init__(self, connection: Connection, *, connect_timeout: float, request_timeout: float) -> None:
+        if MISSING_LIBRARY is not None:
+            raise MISSING_LIBRARY
+        self._timeout = Timeout(connect=connect_timeout, read=request_timeout)
         self._configuration = _configure(connection)
         self.host: str = self._configuration.host.rstrip("/")
         self._pool = ApiClient(self._configuration).rest_client.pool_manager
         self._impersonation = _impersonation(connection)
 
     def send(
-        self, method: str, target: str, payload: bytes | None, content_type: str, timeout: Timeout
+        self, method: str, target: str, payload: bytes | None, content_type: str
     ) -> tuple[int, t.Mapping[str, str], bytes]:
         response = self._pool.request(
             method,
             self.host + target,
             headers=self._headers(content_type),
             body=payload,
-            timeout=timeout,
+            timeout=self._timeout,
             retries=False,
             redirect=False,
         )

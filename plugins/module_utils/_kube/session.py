@@ -26,6 +26,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors
     from_transport,
     not_kubernetes,
 )
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.client import Transport
 
 Json = dict[str, t.Any]
 Query = t.Mapping[str, t.Any]
@@ -43,13 +44,7 @@ class Session:
     """
 
     def __init__(self, connection: Connection, *, connect_timeout: float, request_timeout: float) -> None:
-        # Deferred: without the library only a module that needs a cluster may fail.
-        import urllib3
-
-        from ansible_collections.netguard.lockdown.plugins.module_utils._kube.client import Transport
-
-        self._transport = Transport(connection)
-        self._timeout = urllib3.Timeout(connect=connect_timeout, read=request_timeout)
+        self._transport = Transport(connection, connect_timeout=connect_timeout, request_timeout=request_timeout)
         self.host = self._transport.host
         self.source = connection.source
         self._clock_offset: float = 0.0
@@ -148,7 +143,7 @@ class Session:
         self, method: str, target: str, payload: bytes | None, content_type: str
     ) -> tuple[int, t.Mapping[str, str], bytes]:
         try:
-            status, headers, data = self._transport.send(method, target, payload, content_type, self._timeout)
+            status, headers, data = self._transport.send(method, target, payload, content_type)
         except LockdownError:
             raise
         except Exception as error:
