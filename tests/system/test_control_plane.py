@@ -169,7 +169,9 @@ class TestObjects:
         pod = plane.create(objects.pod("one", namespace, {"app": "x"}, ip="10.244.0.9"))
         assert (pod["status"]["phase"], pod["status"]["podIP"]) == ("Running", "10.244.0.9")
 
-    def test_a_custom_resource_is_served_once_its_definition_is_there(self, plane: ControlPlane) -> None:
+    def test_a_custom_resource_is_served_once_its_definition_is_there(self, start_plane: StartPlane) -> None:
+        # On a plane of its own: to the other tests this would look like a cluster with Cilium.
+        plane = start_plane()
         plane.create(objects.custom_resource_definition("cilium.io", "v2", "CiliumNetworkPolicy"))
         assert wait_until(lambda: allowed(lambda: plane.list("cilium.io/v2", "CiliumNetworkPolicy")), 10)
 

@@ -61,7 +61,9 @@ class Runner:
         }
         playbook = self._scratch / "play.yml"
         playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
-        done = run_playbook(playbook, {}, env or scrubbed_env(self.plane.kubeconfig), "-vvv")
+        # An absolute path: Ansible asks the user database for the home directory, its background job asks HOME.
+        jobs = {"ANSIBLE_ASYNC_DIR": str(self._scratch / "jobs")}
+        done = run_playbook(playbook, {}, {**(env or scrubbed_env(self.plane.kubeconfig)), **jobs}, "-vvv")
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(result.read_text(encoding="utf-8")), done.stdout + done.stderr
 
