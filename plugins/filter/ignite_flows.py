@@ -20,8 +20,8 @@ options:
   _input:
     description: >-
       The role's variables by their full names. Read are C(ignite_lockdown_pod_selector), C(ignite_lockdown_ports),
-      C(ignite_lockdown_clients), C(ignite_lockdown_extra_flows), C(ignite_lockdown_profile) and
-      C(ignite_lockdown_minimal_confirmed).
+      C(ignite_lockdown_clients), C(ignite_lockdown_extra_flows), C(ignite_lockdown_forbidden), C(ignite_lockdown_profile)
+      and C(ignite_lockdown_minimal_confirmed).
     type: dict
     required: true
 seealso:
@@ -51,6 +51,12 @@ _value:
       description: >-
         Flow records with C(id), C(direction), C(subject), C(peer), C(protocol), C(port) (an integer, or null where the
         peer is a target that is resolved from the cluster), C(end_port), C(expect) and C(reason).
+      type: list
+      elements: dict
+    forbidden:
+      description: >-
+        Flow records of connections that must not work, with C(expect=deny). Probes try them; nothing is rendered from
+        them.
       type: list
       elements: dict
     findings:

@@ -111,6 +111,14 @@ options:
       - Outside of check mode the server always judges all changes before the first is written.
     type: bool
     default: true
+  mark_verified:
+    description:
+      - Writes no policy. If exactly the O(definitions) stand, as RV(standing) tells, the current revision of the undo
+        record is marked as verified, so that a later rollback finds it. If anything differs, RV(policies) holds the
+        differences and nothing is marked.
+      - For use after something else than this module has shown that the policies do what they should.
+    type: bool
+    default: false
   lock_timeout:
     description:
       - Seconds to wait for another run that holds the Lease. The Lease of a run that died expires after 30 seconds.
@@ -144,6 +152,15 @@ EXAMPLES = r"""
     namespace: cache-ns
     instance: ignite
     revision: verified
+
+- name: Note that these policies were seen to work
+  netguard.lockdown.network_policies:
+    namespace: cache-ns
+    instance: ignite
+    definitions: "{{ lookup('ansible.builtin.file', 'policies.yaml') | from_yaml_all }}"
+    mark_verified: true
+  register: confirmed
+  failed_when: confirmed is failed or not confirmed.standing
 
 - name: Take the instance away and leave its pods open
   netguard.lockdown.network_policies:
@@ -276,8 +293,17 @@ cluster:
   returned: success
   type: dict
   sample: {uid: 5f4e8f0e-0c3b-4c5e-9a39-2f0d5b1f7a10}
+standing:
+  description:
+    - Whether the wanted policies, and no other ones of this instance, stood before this run. With O(mark_verified) the
+      answer to whether they stand.
+  returned: success
+  type: bool
+  sample: false
 revision:
-  description: The revision that this run added to the undo record, null if it changed nothing.
+  description:
+    - The revision that this run added to the undo record, null if it changed nothing. With O(mark_verified) the current
+      one, null if there is no undo record.
   returned: success
   type: dict
   sample: {number: 1, operation: apply, status: applied, restores: null, plan_digest: "sha256:3e0a..."}

@@ -297,6 +297,47 @@ def test_absent_needs_the_explicit_word(world: World) -> None:
     assert not world.run(state="absent")["changed"]
 
 
+def test_a_verified_revision_is_marked_once_and_found_by_a_rollback(world: World) -> None:
+    world.apply(47500)
+    standing = world.specs()
+    checked = world.run(definitions=definitions(47500), mark_verified=True, check=True)
+    assert (checked["standing"], checked["changed"], checked["revision"]["status"]) == (True, True, "applied")
+    world.mark()
+    marked = world.run(definitions=definitions(47500), mark_verified=True)
+    assert (marked["changed"], marked["revision"]["number"], marked["revision"]["status"]) == (True, 1, "verified")
+    assert [line for line in world.writes() if "leases" not in line] == ["update configmaps netguard-lockdown-ignite"]
+    again = world.run(definitions=definitions(47500), mark_verified=True)
+    assert (again["changed"], again["revision"]["status"]) == (False, "verified")
+    world.apply(47500, 47100)
+    world.apply(47500, 47100, 10800)
+    assert world.run(revision="verified")["revision"]["restores"] == 1
+    assert world.specs() == standing
+
+
+def test_policies_that_differ_are_not_marked(world: World) -> None:
+    world.apply(47500)
+    world.edit(DENY, {"egress": [{}]})
+    found = world.run(definitions=definitions(47500), mark_verified=True)
+    assert (found["standing"], found["changed"], found["revision"]["status"]) == (False, False, "applied")
+    assert actions(found) == {ALLOW: "none", DENY: "repair"}
+    assert world.policy(DENY)["spec"]["egress"] == [{}]
+    other = world.run(definitions=definitions(47100), mark_verified=True)
+    assert not other["standing"]
+    assert actions(other)[ALLOW] == "update"
+
+
+def test_policies_without_an_undo_record_can_stand_and_have_no_revision(world: World) -> None:
+    world.apply(47500)
+    world.plane.delete(objects.reference("v1", "ConfigMap", "netguard-lockdown-ignite", world.namespace))
+    found = world.run(definitions=definitions(47500), mark_verified=True)
+    assert (found["standing"], found["changed"], found["revision"]) == (True, False, None)
+
+
+def test_removed_policies_cannot_be_marked(world: World) -> None:
+    refused = world.run(state="absent", mark_verified=True, definitions=[])
+    assert refused.failure["code"] == "invalid_option"
+
+
 def test_removing_one_of_two_instances_changes_nothing_for_the_other(world: World) -> None:
     other = [
         {**copy.deepcopy(item), "metadata": {"name": item["metadata"]["name"].replace("ignite", "other", 1)}}

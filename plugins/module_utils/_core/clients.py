@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import (
@@ -108,6 +108,13 @@ def read_extra_flow(fields: t.Mapping[str, t.Any], where: str, subject: Subject,
     ]
     accepted = peers.read_acceptance(fields, where)
     return Entry(where, name, flows, accepted, _findings(where, named, accepted))
+
+
+def read_forbidden_flow(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
+    """The records of one connection that must not work; it is written like an extra flow."""
+    entry = read_extra_flow(fields, where, subject, ports)
+    flows = [replace(flow, id=f"forbidden-{flow.id.removeprefix('extra-')}", expect="deny") for flow in entry.flows]
+    return Entry(entry.where, entry.name, flows)
 
 
 def _callbacks(name: str, named: t.Sequence[Peer], subject: Subject, ports: Ports, reason: str) -> list[Flow]:

@@ -15,6 +15,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.clients im
     Finding,
     read_client,
     read_extra_flow,
+    read_forbidden_flow,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import (
@@ -52,9 +53,13 @@ _Reader = t.Callable[[Given, str], Entry]
 
 @dataclass
 class Needs:
-    """The flows, and everything wrong or worth knowing about what was asked for."""
+    """The flows, and everything wrong or worth knowing about what was asked for.
+
+    What is forbidden is kept apart: policies are rendered from `flows` alone.
+    """
 
     flows: list[Flow] = field(default_factory=list)
+    forbidden: list[Flow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     errors: list[LockdownError] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
@@ -62,6 +67,7 @@ class Needs:
     def as_record(self) -> dict[str, t.Any]:
         return {
             "flows": [flow.as_record() for flow in self.flows],
+            "forbidden": [flow.as_record() for flow in self.forbidden],
             "findings": [finding.as_record() for finding in self.findings],
             "errors": [str(error) for error in self.errors],
             "accepted": self.accepted,
@@ -91,8 +97,11 @@ def ignite_needs(given: Given) -> Needs:
         needs.flows += entry.flows
         needs.findings += entry.findings
         needs.accepted += [flow.id for flow in entry.flows if entry.accepted]
-    needs.errors += [*_repeated_names(clients), *_repeated_names(extra)]
+    forbidden = _entries(needs, given, "forbidden", partial(read_forbidden_flow, subject=subject, ports=ports))
+    needs.forbidden = [flow for entry in forbidden for flow in entry.flows]
+    needs.errors += [error for listed in (clients, extra, forbidden) for error in _repeated_names(listed)]
     needs.errors += _repeated_traffic(needs.flows, entries)
+    needs.errors += _contradictions(needs.flows, needs.forbidden)
     needs.errors += ranges.too_wide(needs.flows, needs.accepted)
     needs.errors += ranges.in_metadata_range(needs.flows, needs.accepted)
     return needs
@@ -193,3 +202,14 @@ def _repeated_traffic(flows: t.Sequence[Flow], entries: t.Sequence[Entry]) -> t.
             f"both allow the same peer on {', '.join(dict.fromkeys(shared))}",
             "Keep one of them, or give them different ports",
         )
+
+
+def _contradictions(allowed: t.Sequence[Flow], forbidden: t.Sequence[Flow]) -> t.Iterator[LockdownError]:
+    for one, other in same_traffic([*allowed, *forbidden]):
+        if one.expect != other.expect:
+            yield LockdownError(
+                "contradicting_flows",
+                f"Flow {other.id} cannot be forbidden",
+                f"flow {one.id} allows the same peer on {other.protocol} {other.port}",
+                "Remove one of them",
+            )

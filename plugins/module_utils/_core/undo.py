@@ -110,6 +110,11 @@ class History:
         head = t.cast("Revision", self.head)
         return History((*self.revisions[:-1], replace(head, status=status)))
 
+    def may_confirm(self, live: t.Iterable[Policy]) -> bool:
+        """Whether the current revision is what stands, and not marked as verified yet."""
+        head = self.head
+        return head is not None and head.status != VERIFIED and _specs(head.ours) == _specs(live)
+
     def target(self, wanted: str) -> Revision:
         """The revision that a rollback restores: a number, or the last verified one before this.
 

@@ -11,9 +11,16 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster, plan, policy, selectors, undo
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    cluster,
+    options,
+    ownership,
+    plan,
+    policy,
+    selectors,
+    undo,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ownership import require_instance_name
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.preflight import (
     Accepted,
     PeerQuery,
@@ -42,12 +49,15 @@ class Task:
     accepted: Accepted
     lock_timeout: float
     server_dry_run: bool
+    mark_verified: bool
     check_mode: bool
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any], *, check_mode: bool) -> Task:
-        require_instance_name(params["instance"])
+        ownership.require_instance_name(params["instance"])
         absent = params["state"] == "absent"
+        if absent and params["mark_verified"]:
+            raise options.invalid("mark_verified", "with state absent no policy stands that could be verified")
         definitions = [] if absent else params["definitions"] or []
         return cls(
             namespace=params["namespace"],
@@ -72,6 +82,7 @@ class Task:
             ),
             lock_timeout=params["lock_timeout"],
             server_dry_run=params["server_dry_run"],
+            mark_verified=params["mark_verified"],
             check_mode=check_mode,
         )
 
@@ -96,6 +107,8 @@ class PolicyRun:
 
     def execute(self) -> Json:
         self._uid = self._cluster_uid()
+        if self._task.mark_verified:
+            return self._confirm()
         judged = self._judge()
         if not judged.plan.writes:
             return self._result(judged, dry_run="none", peers=[])
@@ -147,15 +160,36 @@ class PolicyRun:
             details={"digest": digest, "expected_digest": expected, "steps": _steps(made)},
         )
 
-    def _write(self, peers: list[Json]) -> Json:
-        lease = Lease(
+    def _confirm(self) -> Json:
+        """Mark the current revision as verified, if it is what is wanted and what stands. No policy is written."""
+        judged, history = self._judge(), self._record.read()
+        changed = self._may_confirm(judged, history)
+        if changed and not self._task.check_mode:
+            with self._lease():
+                # As before any write, what was judged before the Lease may be old.
+                judged, history = self._judge(), self._record.read()
+                changed = self._may_confirm(judged, history)
+                if changed:
+                    history = history.mark(undo.VERIFIED)
+                    self._record.write(history)
+        result = self._result(judged, dry_run="none", peers=[], head=history.head)
+        return {**result, "changed": changed, "diff": {}}
+
+    def _may_confirm(self, judged: Judged, history: undo.History) -> bool:
+        live = [item for item in judged.plan.live if ownership.is_ours(item, self._task.instance)]
+        return not judged.plan.writes and history.may_confirm(live)
+
+    def _lease(self) -> Lease:
+        return Lease(
             self._session,
             self._task.namespace,
             self._task.instance,
             holder=f"{_who()}:{os.getpid()}",
             wait_seconds=self._task.lock_timeout,
         )
-        with lease:
+
+    def _write(self, peers: list[Json]) -> Json:
+        with self._lease() as lease:
             # What was judged before the Lease may be old: another run may have written meanwhile.
             judged = self._judge()
             if not judged.plan.writes:
@@ -220,6 +254,7 @@ class PolicyRun:
         changes = [change.as_dict() for change in judged.plan.changes]
         return {
             "changed": bool(judged.plan.writes),
+            "standing": not judged.plan.writes,
             "digest": judged.digest,
             "dry_run": dry_run,
             "policies": changes,

@@ -36,9 +36,10 @@ CONTRACT = Contract(
         "accept_no_pods": {"type": "bool", "default": False},
         "accept_unisolated_pods": {"type": "bool", "default": False},
         "server_dry_run": {"type": "bool", "default": True},
+        "mark_verified": {"type": "bool", "default": False},
         "lock_timeout": {"type": "float", "default": 40.0},
     },
     work=_work,
     mutually_exclusive=(("definitions", "revision"),),
-    required_if=(("state", "present", ("definitions", "revision"), True),),
+    required_if=(("state", "present", ("definitions", "revision"), True), ("mark_verified", True, ("definitions",))),
 )

@@ -377,3 +377,24 @@ def test_labels_that_anyone_can_set_are_a_finding(peer: Json, codes: set[str]) -
 
 def test_default_ports_are_all_different() -> None:
     assert len(set(DEFAULT_PORTS.values())) == len(DEFAULT_PORTS)
+
+
+def test_what_is_forbidden_is_kept_apart_from_what_is_rendered() -> None:
+    command = {"name": "cc", "direction": "egress", "cidrs": ["203.0.113.10/32"], "port": "4444", "reason": "the audit"}
+    found = good(forbidden=[command])
+    assert short(found.flows) == SERVERS_FLOWS | DNS_FLOWS
+    (flow,) = found.forbidden
+    assert (flow.id, flow.expect, flow.port) == ("forbidden-cc-4444", "deny", 4444)
+    assert parse_flows(found.as_record()["forbidden"]) == found.forbidden
+
+
+def test_the_same_traffic_cannot_be_allowed_and_forbidden() -> None:
+    both = {"name": "shop", "direction": "ingress", "port": 10800, "namespaces": ["shop"], "reason": "r"}
+    message = errors(extra_flows=[both], forbidden=[both])
+    assert "flow extra-shop-thin-client allows the same peer on TCP 10800" in message
+
+
+def test_names_of_forbidden_flows_are_unique_and_their_values_are_read() -> None:
+    one = {"name": "cc", "direction": "egress", "cidrs": ["203.0.113.10/32"], "port": 4444, "reason": "the audit"}
+    assert "cc is used twice" in errors(forbidden=[one, {**one, "port": 443}])
+    assert "ignite_lockdown_forbidden[0] (cc).reason" in errors(forbidden=[{**one, "reason": ""}])
