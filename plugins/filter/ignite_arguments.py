@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ignite_arguments
-short_description: Typed module arguments from the variables of role ignite_lockdown
+short_description: Typed plugin arguments from the variables of role ignite_lockdown
 version_added: 0.1.0
 author:
   - The netguard.lockdown authors (@netguard)
 description:
-  - Reads the variables that an entry point of role P(netguard.lockdown.ignite_lockdown#role) passes to modules, gives
+  - Reads the variables that an entry point of role P(netguard.lockdown.ignite_lockdown#role) passes to plugins, gives
     them their types, and leaves out what is not set, so that a play's C(module_defaults) still count.
   - Never fails because of a bad value. Everything wrong is listed in RV(_value.errors), unknown variables with the
     nearest known one.
@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, render, rollback, remove]
+    choices: [main, verify, render, rollback, remove]
     default: main
 """
 
@@ -62,6 +62,15 @@ _value:
       type: dict
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
+      type: dict
+    flow_probe:
+      description: Further arguments for module M(netguard.lockdown.flow_probe).
+      type: dict
+    ignite_topology_info:
+      description: Further arguments for module M(netguard.lockdown.ignite_topology_info).
+      type: dict
+    ignite_verdict:
+      description: Arguments for filter P(netguard.lockdown.ignite_verdict#filter).
       type: dict
     errors:
       description: What is wrong, as sentences. Empty if all is well.

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import PREFIX, PROFILES
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import DEFAULT_PORTS, PREFIX, PROFILES
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.verdict import ON_FAILURE
 
 INSTANCE_LENGTH = 40
 
@@ -50,6 +51,19 @@ def _revision(value: t.Any, where: str) -> str:
 
 def _wants_dns(value: t.Any, where: str) -> bool:
     return options.choice(value, where, PROFILES) != "minimal"
+
+
+def _on_failure(value: t.Any, where: str) -> str:
+    return options.choice(value, where, ON_FAILURE)
+
+
+def _count(value: t.Any, where: str) -> int:
+    return options.integer(value, where, 1, 10_000)
+
+
+def _discovery_port(value: t.Any, where: str) -> int:
+    ports = options.mapping(value, where)
+    return options.port(ports.get("discovery", DEFAULT_PORTS["discovery"]), f"{where}.discovery")
 
 
 _CLUSTER_UID = ("cluster_uid", "cluster_uid", options.text)
@@ -89,32 +103,57 @@ _ROLL_BACK: _Table = (
     ("expected_digest", "expected_digest", options.text),
 )
 _REMOVE: _Table = (_CLUSTER_UID, _UNISOLATED, _LOCK_TIMEOUT, _SERVER_DRY_RUN)
+_COMPARE: _Table = tuple(row for row in _APPLY if row[0] != "expected_digest")
+_PROBE: _Table = (
+    _CLUSTER_UID,
+    ("control_pod", "control", options.mapping),
+    ("probe_timeout", "timeout", _seconds),
+    ("verify_deadline", "deadline", _seconds),
+)
+_TOPOLOGY: _Table = (
+    _CLUSTER_UID,
+    ("pod_selector", "pod_selector", options.mapping),
+    ("ports", "discovery_port", _discovery_port),
+    ("expected_servers", "expected_servers", _count),
+    ("verify_deadline", "deadline", _seconds),
+)
+_VERDICT: _Table = (
+    ("on_failure", "on_failure", _on_failure),
+    ("accept_surviving_sockets", "accept_surviving_sockets", options.flag),
+)
 
-TABLES: dict[str, tuple[_Table, _Table]] = {
-    "main": (_RESOLVE, _APPLY),
-    "render": ((), ()),
-    "rollback": ((), _ROLL_BACK),
-    "remove": ((), _REMOVE),
+# Entry point of the role -> plugin -> what it is given.
+TABLES: dict[str, dict[str, _Table]] = {
+    "main": {"cluster_network_info": _RESOLVE, "network_policies": _APPLY},
+    "verify": {
+        "cluster_network_info": _RESOLVE,
+        "network_policies": _COMPARE,
+        "flow_probe": _PROBE,
+        "ignite_topology_info": _TOPOLOGY,
+        "ignite_verdict": _VERDICT,
+    },
+    "render": {},
+    "rollback": {"network_policies": _ROLL_BACK},
+    "remove": {"network_policies": _REMOVE},
 }
 ENTRY_POINTS = tuple(TABLES)
+PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
 
 
 @dataclass
 class Arguments:
-    """What an entry point of the role passes to the modules, and what is wrong with its variables."""
+    """What an entry point of the role passes to each plugin, and what is wrong with its variables."""
 
     namespace: str = ""
     instance: str = ""
-    resolve: dict[str, t.Any] = field(default_factory=dict)
-    apply: dict[str, t.Any] = field(default_factory=dict)
+    plugins: dict[str, dict[str, t.Any]] = field(default_factory=lambda: {plugin: {} for plugin in PLUGINS})
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
         return {
             "namespace": self.namespace,
             "instance": self.instance,
-            "cluster_network_info": self.resolve,
-            "network_policies": self.apply,
+            **self.plugins,
             "errors": [str(error) for error in self.errors],
         }
 
@@ -125,15 +164,17 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
     :arg given: the role's variables by their full names.
     :arg known: every variable that some entry point reads; any other is an error.
     """
-    resolve, apply = TABLES[entry_point]
     arguments = Arguments(errors=options.unknown_variables(given, known))
     steps: tuple[t.Callable[[], None], ...] = (
         lambda: _name(arguments, given),
         lambda: _instance(arguments, given),
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
-        *(_step(arguments.resolve, given, row) for row in resolve),
-        *(_step(arguments.apply, given, row) for row in apply),
+        *(
+            _step(arguments.plugins[plugin], given, row)
+            for plugin, table in TABLES[entry_point].items()
+            for row in table
+        ),
     )
     for step in steps:
         with options.collected(arguments.errors):

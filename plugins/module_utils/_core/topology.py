@@ -68,6 +68,7 @@ class Node:
     problem: str = ""
 
     def as_dict(self) -> dict[str, t.Any]:
+        """The plain form that the module returns."""
         return {
             "name": self.name,
             "started": self.log.started,
@@ -87,6 +88,33 @@ class Judgement:
     servers: int
     snapshot: Snapshot | None
     groups: tuple[tuple[str, ...], ...]
+
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "expected_servers": self.servers,
+            "snapshot": self.snapshot.as_dict() if self.snapshot else None,
+            "groups": [list(group) for group in self.groups],
+        }
+
+
+def is_running(pod: t.Mapping[str, t.Any]) -> bool:
+    """Whether a pod is, or is to become, part of the cluster: neither completed nor on its way out."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase not in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp")
+
+
+def server_container(pod: t.Mapping[str, t.Any], discovery_port: int) -> str:
+    """The container that Ignite runs in: the one that declares the discovery port, else the pod's default one."""
+    containers = pod["spec"]["containers"]
+    for container in containers:
+        if any(port.get("containerPort") == discovery_port for port in container.get("ports") or []):
+            return str(container["name"])
+    default = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
+    names = [str(container["name"]) for container in containers]
+    return default if default in names else names[0]
 
 
 def judge(nodes: t.Sequence[Node], expected: int | None = None) -> Judgement:

@@ -69,6 +69,14 @@ class Session:
                 return None
             raise
 
+    def text(self, path: str, query: Query | None = None) -> str:
+        """An answer that is no JSON, as a pod's log."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        status, _headers, data = self._send("GET", target, None, "application/json")
+        if status >= 300:
+            raise from_status("GET", path, self.host, status, self._decode("GET", path, status, data))
+        return data.decode(errors="replace")
+
     def list(self, path: str, query: Query | None = None) -> list[Json]:
         """All items of a collection, page by page, with their kind and apiVersion filled in."""
         items: list[Json] = []

@@ -38,6 +38,11 @@ def errors(entry_point: str = "main", **given: t.Any) -> str:
     return "\n".join(map(str, found))
 
 
+def given_to(found: Arguments) -> Json:
+    """The plugins that get any argument, with what they get."""
+    return {plugin: given for plugin, given in found.plugins.items() if given}
+
+
 def test_every_argument_has_its_type() -> None:
     found = arguments(
         cluster_uid="4f9c",
@@ -58,7 +63,7 @@ def test_every_argument_has_its_type() -> None:
     )
     assert found.errors == []
     assert (found.namespace, found.instance) == ("cache-ns", "ignite")
-    assert found.resolve == {
+    assert found.plugins["cluster_network_info"] == {
         "cluster_uid": "4f9c",
         "form": "both",
         "extra_api_slices": ["one", "two"],
@@ -68,7 +73,7 @@ def test_every_argument_has_its_type() -> None:
         "resolve_dns": True,
         "dns": {"namespace": "kube-system"},
     }
-    assert found.apply == {
+    assert found.plugins["network_policies"] == {
         "cluster_uid": "4f9c",
         "replace_policies": ["one"],
         "expected_digest": "sha256:1",
@@ -85,23 +90,23 @@ def test_every_argument_has_its_type() -> None:
 def test_what_says_nothing_is_left_out(nothing: t.Any) -> None:
     found = arguments(cluster_uid=nothing, grace_seconds=nothing, accept_no_pods=nothing, lock_timeout=nothing)
     assert found.errors == []
-    assert (found.resolve, found.apply) == ({"resolve_dns": True}, {})
+    assert given_to(found) == {"cluster_network_info": {"resolve_dns": True}}
 
 
 def test_the_minimal_profile_resolves_no_dns() -> None:
-    assert arguments(profile="minimal").resolve["resolve_dns"] is False
+    assert arguments(profile="minimal").plugins["cluster_network_info"]["resolve_dns"] is False
 
 
 def test_an_entry_point_gets_its_own_arguments_only() -> None:
     given = {"replace_policies": ["one"], "rollback_revision": 0, "accept_unisolated_pods": True, "grace_seconds": 9}
     for revision in (0, "0"):
         rollback = arguments("rollback", **{**given, "rollback_revision": revision})
-        assert (rollback.resolve, rollback.apply) == ({}, {"revision": "0", "accept_unisolated_pods": True})
+        assert given_to(rollback) == {"network_policies": {"revision": "0", "accept_unisolated_pods": True}}
     assert "is not a non-empty text" in errors("rollback", rollback_revision=False)
     remove = arguments("remove", remove_confirmed=True, **given)
-    assert (remove.resolve, remove.apply) == ({}, {"accept_unisolated_pods": True})
+    assert given_to(remove) == {"network_policies": {"accept_unisolated_pods": True}}
     render = arguments("render", render_dir="rendered", **given)
-    assert (render.resolve, render.apply, render.errors) == ({}, {}, [])
+    assert (given_to(render), render.errors) == ({}, [])
 
 
 @pytest.mark.parametrize("word", [None, "", False, "no"])
@@ -162,3 +167,39 @@ def test_only_connection_options_that_are_set_are_passed_on() -> None:
 def test_an_error_never_holds_a_secret() -> None:
     secrets = {"api_key": "topsecret", "password": "topsecret"}
     assert "topsecret" not in errors(namespace="Cache", **secrets)
+
+
+def test_verify_gives_every_plugin_its_own() -> None:
+    found = arguments(
+        "verify",
+        pod_selector={"matchLabels": {"app": "ignite"}},
+        ports={"discovery": "47600"},
+        replace_policies=["old"],
+        expected_digest="not asked for here",
+        control_pod={"namespace": "ops", "pod": "shell"},
+        probe_timeout="2",
+        verify_deadline="30",
+        expected_servers="3",
+        on_failure="restore",
+        accept_surviving_sockets="yes",
+    )
+    assert found.errors == []
+    assert given_to(found) == {
+        "cluster_network_info": {"resolve_dns": True},
+        "network_policies": {"replace_policies": ["old"]},
+        "flow_probe": {"control": {"namespace": "ops", "pod": "shell"}, "timeout": 2, "deadline": 30},
+        "ignite_topology_info": {
+            "pod_selector": {"matchLabels": {"app": "ignite"}},
+            "discovery_port": 47600,
+            "expected_servers": 3,
+            "deadline": 30,
+        },
+        "ignite_verdict": {"on_failure": "restore", "accept_surviving_sockets": True},
+    }
+
+
+def test_bad_values_of_verify_are_named() -> None:
+    found = errors("verify", on_failure="restor", expected_servers=0, ports={"discovery": "x"})
+    assert "ignite_lockdown_on_failure: 'restor' is none of keep, restore; the nearest one is restore" in found
+    assert "ignite_lockdown_expected_servers" in found
+    assert "ignite_lockdown_ports.discovery" in found

@@ -14,7 +14,7 @@ import generate
 import pytest
 import yaml
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients, verdict
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import DEFAULT_PORTS, PREFIX, PROFILES
 
@@ -32,9 +32,10 @@ def spec(name: str) -> dict[str, t.Any]:
     return EVERY[PREFIX + name][0]
 
 
-def module_options(module: str) -> dict[str, t.Any]:
-    """The options that a module documents."""
-    tree = ast.parse((ROOT / "plugins" / "modules" / f"{module}.py").read_text())
+def plugin_options(plugin: str) -> dict[str, t.Any]:
+    """The options that a module or filter documents."""
+    (path,) = [path for path in ROOT.glob(f"plugins/*/{plugin}.py") if path.parent.name in ("modules", "filter")]
+    tree = ast.parse(path.read_text())
     texts = [
         node.value.value
         for node in tree.body
@@ -64,6 +65,7 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("roles/ignite_lockdown/README.md"),
         Path("roles/ignite_lockdown/defaults/main.yml"),
         Path("playbooks/lockdown.meta.yml"),
+        Path("playbooks/verify.meta.yml"),
         Path("playbooks/render.meta.yml"),
     }
     (tmp_path / "playbooks" / "remove.meta.yml").unlink()
@@ -107,13 +109,15 @@ def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
     assert tuple(entries["kind"]["choices"]) == clients.KINDS
     assert set(entries) == set(clients.CLIENT_KEYS)
     assert set(spec("extra_flows")["options"]) == set(clients.EXTRA_KEYS)
+    assert set(spec("forbidden")["options"]) == set(clients.EXTRA_KEYS)
+    assert tuple(spec("on_failure")["choices"]) == verdict.ON_FAILURE
 
 
 def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "rollback", "remove"]
+        assert users == ["main", "verify", "rollback", "remove"]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
@@ -122,22 +126,28 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
 
 @pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
 def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -> None:
-    tables = arguments.TABLES[entry_point]
+    tables = arguments.TABLES[entry_point].values()
     read = {PREFIX + row[0] for table in tables for row in table}
     connection = {PREFIX + name for name in (*ENVIRONMENT, "connect_timeout", "request_timeout")}
-    flows = {PREFIX + n for n in ("pod_selector", "ports", "clients", "extra_flows", "profile", "minimal_confirmed")}
+    flows = {
+        PREFIX + name
+        for name in ("pod_selector", "ports", "clients", "extra_flows", "forbidden", "profile", "minimal_confirmed")
+    }
     own = {PREFIX + n for n in ("namespace", "instance", "targets", "render_dir", "remove_confirmed")}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own
 
 
-@pytest.mark.parametrize(("module", "place"), [("cluster_network_info", 0), ("network_policies", 1)], ids=str)
-def test_modules_take_what_the_role_passes_on(module: str, place: int) -> None:
-    options = module_options(module)
+# Variables whose values are not passed on as they are.
+DERIVED = ("profile", "rollback_revision", "ports", "pod_selector")
+
+
+@pytest.mark.parametrize("plugin", arguments.PLUGINS)
+def test_plugins_take_what_the_role_passes_on(plugin: str) -> None:
+    options = plugin_options(plugin)
     for tables in arguments.TABLES.values():
-        for variable, option, _ in tables[place]:
+        for variable, option, _ in tables.get(plugin, ()):
             assert option in options
-            wanted, default = options[option], spec(variable).get("default")
-            if variable not in ("profile", "rollback_revision"):
-                assert default == wanted.get("default") or (default, wanted.get("default")) == (None, None)
+            if variable not in DERIVED:
+                assert spec(variable).get("default") == options[option].get("default")
