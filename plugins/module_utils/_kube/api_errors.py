@@ -12,8 +12,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors imp
 
 _PATH = re.compile(
     r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)"
-    r"(?:/(?P<subresource>[^/]+))?)?$"
+    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?$"
 )
 # What every authorizer's refusal says, and no admission plugin's.
 _UNAUTHORIZED_VERB = re.compile(r"\bcannot \w+ (resource|path)\b")
@@ -99,7 +98,7 @@ def rbac_rule(method: str, path: str) -> dict[str, t.Any]:
         return {"nonResourceURLs": [path], "verbs": ["get"]}
     rule: dict[str, t.Any] = {
         "apiGroups": [match["group"] or ""],
-        "resources": ["/".join(filter(None, (match["resource"], match["subresource"])))],
+        "resources": [match["resource"]],
         "verbs": [_verb(method, path)],
     }
     if match["name"]:

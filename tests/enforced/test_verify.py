@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entry point verify: it says yes to what holds, and no to what only looks as if it did."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from enforced.table import Table
+from enforced.test_live import Session
+from enforced.worlds import LABELS, Ignite, Playbooks, World
+from lab import objects
+from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
+from lab.cluster.ignite import DISCOVERY
+from lab.errors import LabError
+
+ALLOW = "netguard-ignite-allow-servers"
+C2: dict[str, t.Any] = {
+    "name": "command-server",
+    "direction": "egress",
+    "cidrs": [f"{OUTSIDE_ADDRESS}/32"],
+    "port": COMMAND_AND_CONTROL_PORT,
+    "reason": "where malware would report to",
+}
+DEADLINE = 20
+
+
+class Verifier:
+    """Runs the playbook against one Ignite and tells how it ended."""
+
+    def __init__(self, world: World, playbooks: Playbooks) -> None:
+        self._world, self._playbooks = world, playbooks
+        namespace = world.namespace("control")
+        world.client(namespace)
+        (pod,) = world.cluster.pods(namespace)
+        self._control = {"namespace": namespace, "pod": pod["metadata"]["name"]}
+
+    def __call__(self, ignite: Ignite, **variables: t.Any) -> str:
+        """"pass", or the message of the failure."""
+        given = {"control_pod": self._control, "forbidden": [C2], "verify_deadline": DEADLINE, **variables}
+        try:
+            self._playbooks.run("verify", ignite.namespace, **given)
+        except LabError as error:
+            return str(error)
+        return "pass"
+
+
+@pytest.fixture
+def verify(world: World, playbooks: Playbooks) -> Verifier:
+    return Verifier(world, playbooks)
+
+
+def revision_status(world: World, ignite: Ignite) -> str:
+    """Status of the newest revision in the undo record."""
+    record = objects.reference("v1", "ConfigMap", "netguard-lockdown-ignite", ignite.namespace)
+    history = json.loads(world.cluster.read(record)["data"]["history.json"])
+    return f"{history['revisions'][-1]['number']} {history['revisions'][-1]['status']}"
+
+
+def test_what_holds_is_verified(world: World, playbooks: Playbooks, table: Table, verify: Verifier) -> None:
+    ignite, shop = Ignite(world.namespace("verify"), replicas=3), world.namespace("shop")
+    world.client(shop)
+    clients = [{"name": "shop", "kind": "thin", "namespaces": [shop]}]
+    playbooks.lockdown(ignite.namespace, accept_no_pods=True, clients=clients)
+    world.deploy(ignite)
+    world.formed(ignite)
+    with table.case("verify: 3 nodes, standard") as case:
+        case.cell("verdict", "pass", lambda: verify(ignite, clients=clients, expected_servers=3))
+        case.record("revision", "1 verified", revision_status(world, ignite))
+
+
+def test_a_split_cluster_is_no_success(world: World, playbooks: Playbooks, table: Table, verify: Verifier) -> None:
+    """The servers could not find each other when they started; now they could, but do not look for each other."""
+    ignite = Ignite(world.namespace("split"), replicas=2)
+    playbooks.lockdown(ignite.namespace, accept_no_pods=True)
+    _drop_rules(world, ignite, DISCOVERY)
+    world.deploy(ignite)
+    with table.case("verify: 47500 between peers denied") as case:
+        case.cell("two clusters of one node", "servers=1", lambda: world.formed(ignite, servers=1))
+        message = case.cell("while denied", "", lambda: verify(ignite))
+        case.record("while denied: topology", "split", _told(message, "the discovery connections form 2 rings"))
+        case.record("while denied: flow", "named", _told(message, "Flow peers-discovery-out, allow", "named"))
+        case.record("while denied: policy", "named", _told(message, f"NetworkPolicy {ALLOW} is not as", "named"))
+        playbooks.lockdown(ignite.namespace)
+        message = case.cell("policies repaired", "", lambda: verify(ignite))
+        case.record("policies repaired: topology", "split", _told(message, "the discovery connections form 2 rings"))
+        case.record("policies repaired: flow", "not named", _told(message, "Flow ", "named", "not named"))
+        case.record("revision", "2 applied", revision_status(world, ignite))
+
+
+def test_a_session_from_before_is_listed(
+    world: World, playbooks: Playbooks, table: Table, verify: Verifier, free: list[str]
+) -> None:
+    ignite = Ignite(world.namespace("before"), replicas=2)
+    world.deploy(ignite)
+    world.formed(ignite)
+    with table.case("verify: C&C session opened before the lock-down") as case, Session(world, ignite) as session:
+        playbooks.lockdown(ignite.namespace)
+        case.record("session", "survives", session.state())
+        message = case.cell("verdict", "", lambda: verify(ignite))
+        listed = "holds a connection that the policies forbid"
+        case.record("listed", "yes", _told(message, f"{OUTSIDE_ADDRESS}:{COMMAND_AND_CONTROL_PORT}", "yes"))
+        case.record("as what", "forbidden", _told(message, listed, "forbidden"))
+        case.record("rolling restart", "offered", _told(message, "kubectl rollout restart", "offered"))
+        case.cell("accepted", "pass", lambda: verify(ignite, accept_surviving_sockets=True))
+    with table.case("verify: the same, session closed") as case:
+        case.cell("verdict", "pass", lambda: verify(ignite))
+
+
+def test_policies_that_break_ignite_are_taken_back_on_request(
+    world: World, playbooks: Playbooks, table: Table, verify: Verifier
+) -> None:
+    ignite = Ignite(world.namespace("restore"), replicas=2)
+    playbooks.lockdown(ignite.namespace, accept_no_pods=True)
+    world.deploy(ignite)
+    world.formed(ignite)
+    wrong = {"ports": {"communication": 47101}}
+    with table.case("verify: on_failure") as case:
+        case.cell("good policies", "pass", lambda: verify(ignite))
+        good = _spec(world, ignite)
+        playbooks.lockdown(ignite.namespace, **wrong)
+        bad = _spec(world, ignite)
+        case.record("keep", "not pass", "pass" if verify(ignite, **wrong) == "pass" else "not pass")
+        case.record("keep: policies", "stay", "stay" if _spec(world, ignite) == bad else "changed")
+        message = verify(ignite, **wrong, on_failure="restore")
+        case.record("restore", "told", _told(message, "The policies of revision 1 are back", "told"))
+        case.record("restore: policies", "back", "back" if _spec(world, ignite) == good else "not back")
+        case.cell("then", "pass", lambda: verify(ignite))
+
+
+def _told(message: str, words: str, yes: str = "split", no: str = "not told") -> str:
+    return yes if words in " ".join(message.split()) else f"{no}: {message[-1500:]}" if no == "not told" else no
+
+
+def _spec(world: World, ignite: Ignite) -> dict[str, t.Any]:
+    policy = world.cluster.read(objects.reference("networking.k8s.io/v1", "NetworkPolicy", ALLOW, ignite.namespace))
+    return dict(policy["spec"])
+
+
+def _drop_rules(world: World, ignite: Ignite, port: int) -> None:
+    """As if somebody had edited the policy by hand: without the rules for a port."""
+    spec = _spec(world, ignite)
+    for direction in ("ingress", "egress"):
+        spec[direction] = [rule for rule in spec[direction] if port not in [item["port"] for item in rule["ports"]]]
+    policy = objects.reference("networking.k8s.io/v1", "NetworkPolicy", ALLOW, ignite.namespace)
+    world.cluster.patch(policy, {"spec": spec})
