@@ -12,10 +12,12 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors imp
 
 _PATH = re.compile(
     r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?$"
+    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>[^/]+)(?:/.*)?)?)?$"
 )
 # What every authorizer's refusal says, and no admission plugin's.
 _UNAUTHORIZED_VERB = re.compile(r"\bcannot \w+ (resource|path)\b")
+# A WebSocket begins as a GET; newer API servers ask for the right to create as well.
+_UPGRADED, _UPGRADE_VERBS = ("exec", "attach", "portforward"), ["create", "get"]
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -98,8 +100,8 @@ def rbac_rule(method: str, path: str) -> dict[str, t.Any]:
         return {"nonResourceURLs": [path], "verbs": ["get"]}
     rule: dict[str, t.Any] = {
         "apiGroups": [match["group"] or ""],
-        "resources": [match["resource"]],
-        "verbs": [_verb(method, path)],
+        "resources": ["/".join(filter(None, (match["resource"], match["sub"])))],
+        "verbs": _UPGRADE_VERBS if match["sub"] in _UPGRADED else [_verb(method, path)],
     }
     if match["name"]:
         rule["resourceNames"] = [match["name"]]

@@ -42,16 +42,18 @@ class Transport:
         self._timeout = Timeout(connect=connect_timeout, read=request_timeout)
         self._configuration = _configure(connection)
         self.host: str = self._configuration.host.rstrip("/")
-        self._pool = ApiClient(self._configuration).rest_client.pool_manager
+        self.pool: t.Any = ApiClient(self._configuration).rest_client.pool_manager
         self._impersonation = _impersonation(connection)
 
     def send(
         self, method: str, target: str, payload: bytes | None, content_type: str
     ) -> tuple[int, t.Mapping[str, str], bytes]:
-        response = self._pool.request(
+        headers = self.credentials()
+        headers["Accept"], headers["Content-Type"] = "application/json", content_type
+        response = self.pool.request(
             method,
             self.host + target,
-            headers=self._headers(content_type),
+            headers=headers,
             body=payload,
             timeout=self._timeout,
             retries=False,
@@ -59,9 +61,9 @@ class Transport:
         )
         return response.status, response.headers, response.data
 
-    def _headers(self, content_type: str) -> t.Any:
-        headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
-        headers["Content-Type"] = content_type
+    def credentials(self) -> t.Any:
+        """The headers that say who asks."""
+        headers = HTTPHeaderDict({"User-Agent": _USER_AGENT})
         # Asked for each request, because this is what refreshes the token of an exec plugin.
         token = next(filter(None, map(self._configuration.get_api_key_with_prefix, _TOKEN_NAMES)), None)
         if token:

@@ -44,8 +44,9 @@ class Session:
     """
 
     def __init__(self, connection: Connection, *, connect_timeout: float, request_timeout: float) -> None:
-        self._transport = Transport(connection, connect_timeout=connect_timeout, request_timeout=request_timeout)
-        self.host = self._transport.host
+        self.transport = Transport(connection, connect_timeout=connect_timeout, request_timeout=request_timeout)
+        self.host = self.transport.host
+        self.connect_timeout = connect_timeout
         self.source = connection.source
         self._clock_offset: float = 0.0
 
@@ -151,7 +152,7 @@ class Session:
         self, method: str, target: str, payload: bytes | None, content_type: str
     ) -> tuple[int, t.Mapping[str, str], bytes]:
         try:
-            status, headers, data = self._transport.send(method, target, payload, content_type)
+            status, headers, data = self.transport.send(method, target, payload, content_type)
         except LockdownError:
             raise
         except Exception as error:
