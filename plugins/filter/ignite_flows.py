@@ -20,8 +20,8 @@ options:
   _input:
     description: >-
       The role's variables by their full names. Read are C(ignite_lockdown_pod_selector), C(ignite_lockdown_ports),
-      C(ignite_lockdown_clients), C(ignite_lockdown_extra_flows), C(ignite_lockdown_forbidden), C(ignite_lockdown_profile)
-      and C(ignite_lockdown_minimal_confirmed).
+      C(ignite_lockdown_clients), C(ignite_lockdown_extra_flows), C(ignite_lockdown_forbidden),
+      C(ignite_lockdown_profile) and C(ignite_lockdown_minimal_confirmed).
     type: dict
     required: true
 seealso:

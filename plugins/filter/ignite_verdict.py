@@ -89,9 +89,7 @@ def ignite_verdict(
     on_failure: str = verdict.KEEP,
     accept_surviving_sockets: bool = False,
 ) -> dict[str, t.Any]:
-    judged = verdict.judge(
-        plan, probe, topology, on_failure=on_failure, accept_sockets=accept_surviving_sockets
-    )
+    judged = verdict.judge(plan, probe, topology, on_failure=on_failure, accept_sockets=accept_surviving_sockets)
     return judged.as_record()
 
 

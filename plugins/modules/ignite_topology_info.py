@@ -14,11 +14,11 @@ version_added: 0.1.0
 author:
   - The netguard.lockdown authors (@netguard)
 description:
-  - Ignite servers that cannot reach each other start all the same, each as a cluster of its own, and call it a success.
-    This module tells one cluster from several.
-  - It asks two sources. The pods' logs hold the newest topology that each node knows; it must be the same in all of them
-    and count as many servers as there are server pods. The pods' open connections (C(/proc/net/tcp)) show the ring in
-    which each server holds a connection to the discovery port of the next; it must lead through all of them.
+  - Ignite servers that cannot reach each other start all the same, each as a cluster of its own, and call it a
+    success. This module tells one cluster from several.
+  - It asks two sources. The pods' logs hold the newest topology that each node knows; it must be the same in all of
+    them and count as many servers as there are server pods. The pods' open connections (C(/proc/net/tcp)) show the
+    ring in which each server holds a connection to the discovery port of the next; it must lead through all of them.
   - A source that cannot be read makes the verdict V(inconclusive), never V(pass). A right that is missing is an error.
   - It looks again until the verdict is V(pass) or O(deadline) is over.
 attributes:
@@ -57,7 +57,8 @@ options:
     default: 47500
   expected_servers:
     description:
-      - Number of servers that there must be. If left out, as many as there are matching pods that are not thick clients.
+      - Number of servers that there must be. If left out, as many as there are matching pods that are not thick
+        clients.
     type: int
   deadline:
     description: Seconds to wait for the verdict V(pass).
@@ -87,7 +88,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(pass) for one cluster of all servers, V(fail) for anything else, V(inconclusive) if a source is missing.
+  description:
+    - V(pass) for one cluster of all servers, V(fail) for anything else, V(inconclusive) if a source is missing.
   returned: success
   type: str
   sample: fail
@@ -166,7 +168,9 @@ failure:
   sample:
     code: api_forbidden
     what: GET https://172.30.0.2:6443/api/v1/namespaces/cache-ns/pods/ignite-0/log failed
-    why: 'pods "ignite-0" is forbidden: User "ops" cannot get resource "pods/log" in API group "" in the namespace "cache-ns"'
+    why: >-
+      pods "ignite-0" is forbidden: User "ops" cannot get resource "pods/log" in API group "" in the namespace
+      "cache-ns"
     next_step: "Grant this in a Role in namespace cache-ns: {apiGroups: [''], resources: [pods/log], verbs: [get]}"
     object: {kind: pods, namespace: cache-ns, name: ignite-0}
     details: {status: 403}

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
 
 from enforced.table import Table
 from enforced.test_live import Session
-from enforced.worlds import LABELS, Ignite, Playbooks, World
+from enforced.worlds import Ignite, Playbooks, World
 from lab import objects
 from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
 from lab.cluster.ignite import DISCOVERY
@@ -39,7 +40,7 @@ class Verifier:
         self._control = {"namespace": namespace, "pod": pod["metadata"]["name"]}
 
     def __call__(self, ignite: Ignite, **variables: t.Any) -> str:
-        """"pass", or the message of the failure."""
+        """ "pass", or the message of the failure."""
         given = {"control_pod": self._control, "forbidden": [C2], "verify_deadline": DEADLINE, **variables}
         try:
             self._playbooks.run("verify", ignite.namespace, **given)

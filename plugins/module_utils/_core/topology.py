@@ -89,7 +89,6 @@ class Judgement:
     snapshot: Snapshot | None
     groups: tuple[tuple[str, ...], ...]
 
-
     def as_dict(self) -> dict[str, t.Any]:
         return {
             "verdict": self.verdict,

@@ -97,23 +97,17 @@ def _probes(probe: Record) -> t.Iterator[Reason]:
     for cell in probe["cells"]:
         if cell["verdict"] == PASS:
             continue
-        area, next_step = _AREAS[cell["expect"]]
-        if cell["verdict"] == INCONCLUSIVE:
-            next_step = "Let the probe see it: give it a pod with tools, a control pod, or the right that is named"
+        area = "allowed" if cell["expect"] == "allow" else "forbidden"
+        next_step = _UNSEEN if cell["verdict"] == INCONCLUSIVE else _WRONG[area]
         yield Reason(area, cell["verdict"], f"{_sentence(cell)}: {cell['why']}", next_step)
 
 
-_AREAS = {
-    "allow": (
-        "allowed",
-        "Find what keeps the connection from working: the target itself, another policy, or a form of address that "
-        "the network engine does not match",
-    ),
-    "deny": (
-        "forbidden",
-        "Find what lets it through: another policy, a pod that the policies do not select, or an engine that does not "
-        "enforce them",
-    ),
+_UNSEEN = "Let the probe see it: give it a pod with tools, a control pod, or the right that is named"
+_WRONG = {
+    "allowed": "Find what keeps the connection from working: the target itself, another policy, or a form of address "
+    "that the network engine does not match",
+    "forbidden": "Find what lets it through: another policy, a pod that the policies do not select, or an engine that "
+    "does not enforce them",
 }
 
 
@@ -129,7 +123,9 @@ def _sentence(cell: Record) -> str:
 def _sockets(probe: Record, accepted: bool) -> t.Iterator[Reason]:
     for socket in probe["sockets"]:
         if socket["forbidden"] and not accepted:
-            what = f"{socket['pod']} holds a connection that the policies forbid: {socket['local']} - {socket['remote']}"
+            what = (
+                f"{socket['pod']} holds a connection that the policies forbid: {socket['local']} - {socket['remote']}"
+            )
             yield Reason("sockets", FAIL, what, _RESTART)
 
 

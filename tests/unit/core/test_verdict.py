@@ -62,9 +62,7 @@ def verdict(
     on_failure: str = KEEP,
     accept_sockets: bool = False,
 ) -> Verdict:
-    return judge(
-        planned or plan(), probed, seen or topology(), on_failure=on_failure, accept_sockets=accept_sockets
-    )
+    return judge(planned or plan(), probed, seen or topology(), on_failure=on_failure, accept_sockets=accept_sockets)
 
 
 def test_only_what_is_proven_is_a_success() -> None:
