@@ -53,19 +53,6 @@ def overlapping(network: Network, others: t.Iterable[Network]) -> list[Network]:
     return [other for other in others if _overlaps(network, other)]
 
 
-def covers_everything(networks: t.Iterable[Network]) -> bool:
-    """Whether the blocks together hold a whole address family, in halves or smaller parts too."""
-    every = tuple(networks)
-    return any(_collapsed_prefix(every, version) == 0 for version in (4, 6))
-
-
-def _collapsed_prefix(networks: t.Iterable[Network], version: int) -> int | None:
-    # One family at a time: ipaddress refuses to collapse a mixed list.
-    family: t.Any = [block for block in networks if block.version == version]
-    collapsed = list(ipaddress.collapse_addresses(family))
-    return min((block.prefixlen for block in collapsed), default=None)
-
-
 def _overlaps(one: Network, other: Network) -> bool:
     return one.version == other.version and t.cast("t.Any", one).overlaps(other)
 

@@ -56,25 +56,3 @@ def test_overlap_knows_both_directions_and_keeps_families_apart() -> None:
     wide, narrow, other = (ipaddress.ip_network(text) for text in ("10.0.0.0/8", "10.1.0.0/16", "::/0"))
     assert cidr.overlapping(wide, [narrow, other]) == [narrow]
     assert cidr.overlapping(narrow, [wide, other]) == [wide]
-
-
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["0.0.0.0/0"], True),
-        (["0.0.0.0/1", "128.0.0.0/1"], True),
-        (["::/0"], True),
-        (["0.0.0.0/1", "8000::/1"], False),
-        (["0.0.0.0/1"], False),
-        ([], False),
-    ],
-)
-def test_everything_is_seen_in_parts_too(texts: list[str], expected: bool) -> None:
-    assert cidr.covers_everything([ipaddress.ip_network(text) for text in texts]) is expected
-
-
-@given(st.integers(0, 32))
-def test_everything_is_seen_in_any_number_of_equal_parts(prefix: int) -> None:
-    parts = list(ipaddress.IPv4Network("0.0.0.0/0").subnets(new_prefix=min(prefix, 6)))
-    assert cidr.covers_everything(parts)
-    assert not cidr.covers_everything(parts[1:])
