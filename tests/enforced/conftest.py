@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from enforced.table import Table
-from enforced.worlds import Playbooks, World
+from enforced.worlds import Playbooks, Unrestricted, World
 from lab.cluster import engines, life
 from lab.cluster.cluster import Cluster
 from lab.cluster.state import Options
@@ -93,8 +93,9 @@ def playbooks(cluster: Cluster, tmp_path: Path) -> Playbooks:
 
 
 @pytest.fixture(scope="session")
-def free(cluster: Cluster) -> Iterator[list[str]]:
+def free(cluster: Cluster) -> Iterator[Unrestricted]:
     """A pod that no policy restricts: the control of every forbidden connection."""
     made = World(cluster)
-    yield made.client(made.namespace("free"))
+    namespace = made.namespace("free")
+    yield Unrestricted(made.client(namespace), made.client_address(namespace))
     made.close()

@@ -16,7 +16,7 @@ from lab.cluster.images import COREDNS_IMAGE, ENGINE_A_IMAGE
 
 SYSTEM = "kube-system"
 QUEUE = 98
-DNS, DNS_LABELS = "coredns", {"k8s-app": "kube-dns"}
+DNS, DNS_LABELS, DNS_READY_PORT = "coredns", {"k8s-app": "kube-dns"}, 8181
 # Names that the cluster does not know go to the resolver outside, as in most real clusters.
 COREFILE = f"""\
 .:53 {{
@@ -68,7 +68,7 @@ def dns() -> list[Manifest]:
             {"name": "dns", "containerPort": 53, "protocol": "UDP"},
             {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},
         ],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": DNS_READY_PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],
     }
     pod = {"dnsPolicy": "Default", "volumes": [{"name": "config", "configMap": {"name": DNS}}]}
