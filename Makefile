@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
 KEY := $(shell { $(PYTHON) -V; cat tests/requirements/gate.txt; } 2>&1 | cksum | tr -d ' ')
 GATE := $(CACHE)/gate-$(KEY)
-RUN := PYTHONPATH=tests/tools $(GATE)/bin/python -m gate
+RUN := PYTHONPATH=tests/tools:tests $(GATE)/bin/python -m gate
 NOX := $(GATE)/bin/python -m nox --noxfile noxfile.py --session
 CELL ?= newest
 
@@ -23,11 +23,11 @@ help: ## Show this list
 demo: $(GATE) ## Lock a namespace down on an embedded API server and show the result
 	@$(NOX) demo
 
-test: $(GATE) ## Run all tests that need no root (ALSO=lint adds the static checks)
+test: $(GATE) ## Run all tests that need no root (ALSO=lint adds the static checks, ALSO=enforced the real cluster)
 	@$(RUN) $(ALSO) test
 
-test-enforced: $(GATE) ## Run policies on a real cluster with a real engine and Ignite (root on Linux; ARGS for pytest)
-	@$(NOX) $@ -- $(ARGS)
+test-enforced: $(GATE) ## Run policies on a real cluster with Ignite (root on Linux; ENGINE for another, ARGS for pytest)
+	@$(NOX) $@ -- --engine=$(ENGINE) $(ARGS)
 
 lint: $(GATE) ## Run the static checks
 	@$(RUN) lint

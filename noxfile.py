@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nox
 
+sys.path.insert(0, str(Path(__file__).parent / "tests"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "tools"))
 
 from gate import checks, programs, tiers
@@ -70,8 +71,14 @@ def molecule(session: nox.Session, cell: str) -> None:
 
 @nox.session(name="test-enforced")
 def enforced(session: nox.Session) -> None:
-    """Policies judged by a real engine between real pods, as root; arguments go to pytest."""
+    """Policies judged by a real engine between real pods, as root; --engine=NAME, other arguments go to pytest."""
     end(session, tiers.enforced(session.posargs))
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """The real cluster's commands, as root: check the machine, build what it runs."""
+    end(session, programs.cluster(session.posargs))
 
 
 @nox.session

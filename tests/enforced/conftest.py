@@ -13,18 +13,24 @@ from pathlib import Path
 import pytest
 
 from enforced.table import Table
-from enforced.worlds import Playbooks, World
-from lab.cluster import life
+from enforced.worlds import Playbooks, Unrestricted, World
+from lab.cluster import engines, life
 from lab.cluster.cluster import Cluster
 from lab.cluster.state import Options
+from lab.errors import LabError
 
 STATE_VARIABLE = "NETGUARD_CLUSTER"  # the state folder of a cluster that is up and shall stay
 BUILD_VARIABLE = "NETGUARD_BUILD"
+LIFETIME_SECONDS = 3600.0
 TABLE = pytest.StashKey[Table]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", default=engines.DEFAULT, choices=engines.ENGINES, help="the policy engine")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TABLE] = Table("kube-network-policies")
+    config.stash[TABLE] = Table(_engine(config))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -43,19 +49,35 @@ def table(pytestconfig: pytest.Config) -> Table:
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
-    """The cluster of NETGUARD_CLUSTER, or one of our own; its start shows its progress in spite of capturing."""
-    if STATE_VARIABLE in os.environ:
-        yield Cluster(Path(os.environ[STATE_VARIABLE]))
-        return
+    """The cluster of NETGUARD_CLUSTER, or one of our own; its start shows its progress in spite of capturing.
+
+    Without a cluster there is nothing to test: that is said once, not by every test.
+    """
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    kept = os.environ.get(STATE_VARIABLE)
     with tempfile.TemporaryDirectory(prefix="netguard-cluster-") as folder:
-        state = Path(folder) / "state"
+        state = Path(kept or f"{folder}/state")
         try:
-            with capture.global_and_fixture_disabled():
-                life.up(state, Options(servers=2, lifetime=3600))
-            yield Cluster(state)
+            if kept is None:
+                with capture.global_and_fixture_disabled():
+                    life.up(state, Options(servers=2, lifetime=LIFETIME_SECONDS, engine=_engine(pytestconfig)))
+            yield _connected(state, _engine(pytestconfig))
+        except LabError as error:
+            pytest.exit(f"There is no cluster to test on: {error}", 1)
         finally:
-            life.down(state)
+            if kept is None:
+                life.down(state)
+
+
+def _connected(state: Path, engine: str) -> Cluster:
+    found = Cluster(state)
+    if found.state.options.engine != engine:
+        raise LabError(f"The cluster in {state} runs {found.state.options.engine}, not {engine}")
+    return found
+
+
+def _engine(config: pytest.Config) -> str:
+    return str(config.getoption("--engine"))
 
 
 @pytest.fixture
@@ -71,8 +93,9 @@ def playbooks(cluster: Cluster, tmp_path: Path) -> Playbooks:
 
 
 @pytest.fixture(scope="session")
-def free(cluster: Cluster) -> Iterator[list[str]]:
+def free(cluster: Cluster) -> Iterator[Unrestricted]:
     """A pod that no policy restricts: the control of every forbidden connection."""
     made = World(cluster)
-    yield made.client(made.namespace("free"))
+    namespace = made.namespace("free")
+    yield Unrestricted(made.client(namespace), made.client_address(namespace))
     made.close()

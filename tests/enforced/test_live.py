@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-import typing as t
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from enforced.table import Case, Table
-from enforced.worlds import Ignite, Playbooks, World
+from enforced.background import Load, Session
+from enforced.probes import C2
+from enforced.table import Table
+from enforced.worlds import Playbooks, Unrestricted, World, thin_clients
 from lab import objects
-from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
-from lab.cluster.ignite import COMMUNICATION, DISCOVERY, LABELS, THIN_CLIENT, topology
+from lab.cluster.ignite import COMMUNICATION, DISCOVERY, LABELS, THIN_CLIENT, Ignite, topology
 
-LOAD = Path(__file__).with_name("load.py")
-HOLD = Path(__file__).with_name("hold.py")
 SETTLE_SECONDS = 3.0
 APART_SECONDS = 2.0
-Report = dict[str, dict[str, t.Any]]
 
 
 def under_load(world: World) -> tuple[Ignite, str]:
@@ -38,31 +30,23 @@ def under_load(world: World) -> tuple[Ignite, str]:
     return ignite, world.namespace("shop")
 
 
-def clients(*namespaces: str) -> list[dict[str, t.Any]]:
-    return [{"name": name, "kind": "thin", "namespaces": [name]} for name in namespaces]
-
-
-def test_a_running_cluster_loses_nothing(world: World, playbooks: Playbooks, table: Table, free: list[str]) -> None:
+def test_a_running_cluster_loses_nothing(world: World, playbooks: Playbooks, table: Table, free: Unrestricted) -> None:
     ignite, shop = under_load(world)
     place, other = world.client(shop), world.namespace("second")
     before = [topology(log) for log in world.logs(ignite)]
     with table.case("lock down, update, roll back under load") as case, Session(world, ignite) as session:
         with Load(place, world.addresses(ignite)) as load:
             for step, allowed in (("lock down", [shop]), ("update", [shop, other])):
-                seconds = playbooks.lockdown(ignite.namespace, clients=clients(*allowed))
+                seconds = playbooks.lockdown(ignite.namespace, clients=thin_clients(*allowed))
                 case.record(step, "done", "done", seconds)
                 time.sleep(SETTLE_SECONDS)
             case.record("roll back", "done", "done", playbooks.run("rollback", ignite.namespace))
             time.sleep(SETTLE_SECONDS)
-        for kind, seen in load.report.items():
-            lost = f"{seen['failed']} lost"
-            case.record(f"{kind} connection", "0 lost", f"{lost} of {seen['operations']} {seen['error']}".strip())
-            case.record(f"{kind} connection, longest gap", "", f"{seen['longest_gap']} s", seen["longest_gap"])
+        load.loses_nothing(case)
         after = [topology(log) for log in world.logs(ignite)]
         case.record("topology version", "unchanged", "unchanged" if after == before else f"{before}, then {after}")
-        c2 = f"tcp://{OUTSIDE_ADDRESS}:{COMMAND_AND_CONTROL_PORT}"
-        seen_c2 = world.cluster.probe(world.cluster.pod(world.addresses(ignite)[0]), [c2])
-        case.blocked(seen_c2, world.cluster.probe(free, [c2]), {"new C&C session": c2})
+        seen = world.cluster.probe(world.cluster.pod(world.addresses(ignite)[0]), [C2])
+        case.blocked(seen, world.cluster.probe(free.place, [C2]), {"new C&C session": C2})
         # Implementation-defined; this engine does not look at established connections again.
         case.record("C&C session opened before", "survives", session.state())
 
@@ -72,10 +56,11 @@ def test_control_deny_all_first(world: World, playbooks: Playbooks, table: Table
     with Load(world.client(shop), world.addresses(ignite)) as load:
         world.cluster.create_all(world.question_policies("deny-all", ignite.namespace))
         time.sleep(APART_SECONDS)
-        playbooks.lockdown(ignite.namespace, clients=clients(shop), replace_policies=["deny-all-traffic-in-cache-ns"])
+        replaced = ["deny-all-traffic-in-cache-ns"]
+        playbooks.lockdown(ignite.namespace, clients=thin_clients(shop), replace_policies=replaced)
         time.sleep(SETTLE_SECONDS)
     with table.case("control: deny-all first") as case:
-        _require_losses(case, load.report)
+        load.loses_some(case)
 
 
 def test_control_split_allow_policies(world: World, table: Table) -> None:
@@ -94,55 +79,4 @@ def test_control_split_allow_policies(world: World, table: Table) -> None:
             time.sleep(APART_SECONDS)
         time.sleep(SETTLE_SECONDS)
     with table.case("control: split allow policies") as case:
-        _require_losses(case, load.report)
-
-
-def _require_losses(case: Case, report: Report) -> None:
-    lost = sum(seen["failed"] for seen in report.values())
-    case.record("operations lost", "some", f"some, {lost}" if lost else "none: the load notices nothing")
-
-
-class Load:
-    """Runs load.py from a place; `report` is there at the end."""
-
-    def __init__(self, place: Sequence[str], addresses: Sequence[str]) -> None:
-        self.report: Report = {}
-        command = [*place, sys.executable, "-I", str(LOAD), *addresses]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> Load:
-        if self._child.stdout is None or self._child.stdout.readline() != "running\n":
-            self._child.kill()
-            pytest.fail("the load did not start")
-        time.sleep(1.0)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        text, _errors = self._child.communicate(timeout=60)
-        self.report = json.loads(text)
-
-
-class Session:
-    """A connection from an Ignite pod to the C&C host, opened before any policy."""
-
-    def __init__(self, world: World, ignite: Ignite) -> None:
-        place = world.cluster.pod(world.addresses(ignite)[0])
-        command = [*place, sys.executable, "-I", "-u", str(HOLD), OUTSIDE_ADDRESS, str(COMMAND_AND_CONTROL_PORT)]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> Session:
-        if self.state() != "survives":
-            pytest.fail("the C&C session did not open")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._child.kill()
-        self._child.communicate()
-
-    def state(self) -> str:
-        """Whether a message still comes back."""
-        if self._child.stdin is None or self._child.stdout is None:
-            return "closed"
-        self._child.stdin.write("ping\n")
-        self._child.stdin.flush()
-        return self._child.stdout.readline().strip()
+        load.loses_some(case)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 
+from enforced.probes import C2
 from enforced.table import Case, Table
-from enforced.worlds import Ignite, World
+from enforced.worlds import World, thin_client
 from lab import objects
-from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
-from lab.cluster.ignite import started, topology
+from lab.cluster.ignite import DISCOVERY, Ignite, started, topology
 from lab.processes import wait_until
 
-C2 = f"tcp://{OUTSIDE_ADDRESS}:{COMMAND_AND_CONTROL_PORT}"
 FAILED = "Failed to retrieve Ignite pods IP addresses."
 CAUSES = ("Connection timed out", "Operation timed out", "UnknownHostException", "Connection refused", "response code")
 # The attempts that let the pod ask the DNS, so that it gets as far as to the API server: the others fail before.
@@ -38,7 +37,10 @@ def test_ingress_only_leaves_the_way_out_open(world: World, table: Table) -> Non
     world.deploy(ignite)
     with table.case("ingress only, 1 pod") as case:
         case.cell("1 node", "servers=1", lambda: world.formed(ignite))
-        case.reached(world.cluster.probe(world.cluster.pod(world.addresses(ignite)[0]), [C2]), {"C&C": C2})
+        (address,) = world.addresses(ignite)
+        client = world.client(world.namespace("client", zone="somewhere-else"), {"app": "some-pod"})
+        case.cell("thin client", "read what was written", lambda: thin_client(client, address))
+        case.reached(world.cluster.probe(world.cluster.pod(address), [C2]), {"C&C": C2})
 
 
 def test_ingress_only_splits_the_cluster_silently(world: World, table: Table) -> None:
@@ -49,8 +51,9 @@ def test_ingress_only_splits_the_cluster_silently(world: World, table: Table) ->
         case.cell("each node alone", "servers=1", lambda: world.formed(ignite, servers=1))
         case.record("both say that they started", "yes", "yes" if all(map(started, world.logs(ignite))) else "no")
         first, second = world.addresses(ignite)
-        target = f"tcp://{second}:47500"
-        case.record("peer's 47500", "timed out", world.cluster.probe(world.cluster.pod(first), [target])[target])
+        target = f"tcp://{second}:{DISCOVERY}"
+        seen, control = (world.cluster.probe(world.cluster.pod(place), [target]) for place in (first, second))
+        case.blocked(seen, control, {"peer's discovery": target})
 
 
 def test_no_egress_attempt_lets_it_start(world: World, table: Table) -> None:
@@ -79,9 +82,8 @@ def _observe(case: Case, world: World, attempts: dict[str, Ignite], expected: di
         for name, ignite in list(waiting.items()):
             (log,) = world.logs(ignite) or [""]
             if FAILED in log:
-                case.record(
-                    name, f"not started: {expected[name]}", f"not started: {cause(log)}", time.monotonic() - began
-                )
+                observed = f"{'started' if started(log) else 'not started'}: {cause(log)}"
+                case.record(name, f"not started: {expected[name]}", observed, time.monotonic() - began)
                 del waiting[name]
         return not waiting
 

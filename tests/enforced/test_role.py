@@ -6,33 +6,19 @@
 from __future__ import annotations
 
 import statistics
-import time
 import uuid
 from dataclasses import dataclass
 
 import pytest
 
+from enforced.probes import dns, forbidden, needed
 from enforced.table import Case, Table
-from enforced.worlds import ADDRESS_URL, CLIENT_PORT, Ignite, Playbooks, World, thin_client
-from lab.cluster.addresses import (
-    API_PORT,
-    API_SERVERS,
-    COMMAND_AND_CONTROL_PORT,
-    CONTROLLER_MANAGER_PORT,
-    DNS_PORT,
-    DNS_SERVICE,
-    HTTP_PORT,
-    HTTPS_PORT,
-    KUBELET_PORT,
-    METADATA_ADDRESS,
-    NEIGHBOUR_ADDRESS,
-    OUTSIDE_ADDRESS,
-)
-from lab.cluster.ignite import COMMUNICATION, DISCOVERY, THIN_CLIENT
+from enforced.worlds import ADDRESS_URL, Playbooks, Unrestricted, World, thin_client
+from lab.cluster.addresses import DNS_SERVICE
+from lab.cluster.clients import CLIENT_PORT
+from lab.cluster.ignite import COMMUNICATION, CONNECTOR, DISCOVERY, THIN_CLIENT, Ignite
 
 APP = {"app": "some-pod"}
-CONNECTOR = 11211
-KNOWN_NAME = "kubernetes.default.svc.cluster.local"
 STARTS = 3
 
 
@@ -59,7 +45,7 @@ def lock(world: World, playbooks: Playbooks, ignite: Ignite, profile: str) -> Lo
     return Locked(ignite, shop)
 
 
-def test_profile_standard(world: World, playbooks: Playbooks, table: Table, free: list[str]) -> None:
+def test_profile_standard(world: World, playbooks: Playbooks, table: Table, free: Unrestricted) -> None:
     ignite = Ignite(world.namespace("standard"), replicas=3)
     locked = lock(world, playbooks, ignite, "standard")
     with table.case("role, standard") as case:
@@ -67,18 +53,16 @@ def test_profile_standard(world: World, playbooks: Playbooks, table: Table, free
         address = world.addresses(ignite)[0]
         shop = world.client(locked.shop, APP)
         case.cell("thin client", "read what was written", lambda: thin_client(shop, address))
-        dns = {
-            f"DNS, {protocol}": f"dns+{protocol}://{DNS_SERVICE}:{DNS_PORT}/{KNOWN_NAME}" for protocol in ("udp", "tcp")
-        }
-        case.reached(world.cluster.probe(world.cluster.pod(address), list(dns.values())), dns)
+        names = dns(DNS_SERVICE)
+        case.reached(world.cluster.probe(world.cluster.pod(address), list(names.values())), names)
         _nothing_else_out(case, world, ignite, free)
-        _nothing_else_in(case, world, locked, shop)
+        _nothing_else_in(case, world, locked, shop, free)
     with table.case("DNS tunnelling, standard (residual risk)") as case:
-        case.cell("query seen outside", "yes", lambda: _tunnel(world, address))
+        _tunnels(case, world, world.cluster.pod(address), "seen outside", "yes")
 
 
 @pytest.mark.parametrize("version", ["2.10.0", "2.17.0"])
-def test_profile_minimal(world: World, playbooks: Playbooks, table: Table, free: list[str], version: str) -> None:
+def test_profile_minimal(world: World, playbooks: Playbooks, table: Table, free: Unrestricted, version: str) -> None:
     ignite = Ignite(world.namespace("minimal"), version=version, replicas=3, master_url=ADDRESS_URL, dns=False)
     locked = lock(world, playbooks, ignite, "minimal")
     with table.case(f"role, minimal, {version}") as case:
@@ -86,18 +70,16 @@ def test_profile_minimal(world: World, playbooks: Playbooks, table: Table, free:
         address = world.addresses(ignite)[0]
         shop = world.client(locked.shop, APP)
         case.cell("thin client", "read what was written", lambda: thin_client(shop, address))
-        servers = {"DNS pod": world.cluster_dns(), "kube-dns": DNS_SERVICE}
-        dns = {
-            f"{name}, {protocol}": f"dns+{protocol}://{server}:{DNS_PORT}/{KNOWN_NAME}"
-            for name, server in servers.items()
-            for protocol in ("udp", "tcp")
-        }
         place = world.cluster.pod(address)
-        case.blocked(world.cluster.probe(place, list(dns.values())), world.cluster.probe(free, list(dns.values())), dns)
+        servers = {"DNS pod": world.cluster_dns(), "kube-dns": DNS_SERVICE}
+        names = {f"{name}: {asked}": to for name, server in servers.items() for asked, to in dns(server).items()}
+        seen, control = world.cluster.probe_all([(from_, list(names.values())) for from_ in (place, free.place)])
+        case.blocked(seen, control, names)
         _nothing_else_out(case, world, ignite, free)
-        _nothing_else_in(case, world, locked, shop)
+        _nothing_else_in(case, world, locked, shop, free)
     with table.case(f"DNS tunnelling, minimal, {version}") as case:
-        case.cell("query seen outside", "no", lambda: _tunnel(world, address))
+        _tunnels(case, world, free.place, "of an unrestricted pod, seen outside", "yes")
+        _tunnels(case, world, place, "seen outside", "no")
 
 
 @pytest.mark.parametrize("version", ["2.10.0", "2.17.0"])
@@ -120,58 +102,48 @@ def test_start_without_dns_takes_no_longer(world: World, playbooks: Playbooks, t
         case.record(f"median of {STARTS} starts", "in time", told, locked)
 
 
-def _nothing_else_out(case: Case, world: World, ignite: Ignite, free: list[str]) -> None:
+def _nothing_else_out(case: Case, world: World, ignite: Ignite, free: Unrestricted) -> None:
     """What an Ignite pod may not reach; an unrestricted pod reaches all of it at the same time."""
     first, second, *_ = world.addresses(ignite)
-    other = world.client_address(world.namespace("other"))
-    cells = {
-        "C&C": f"tcp://{OUTSIDE_ADDRESS}:{COMMAND_AND_CONTROL_PORT}",
-        "outside HTTPS": f"tcp://{OUTSIDE_ADDRESS}:{HTTPS_PORT}",
-        "outside DNS, udp": f"dns+udp://{OUTSIDE_ADDRESS}:{DNS_PORT}/example.org",
-        "outside DNS, tcp": f"dns+tcp://{OUTSIDE_ADDRESS}:{DNS_PORT}/example.org",
-        "metadata address": f"tcp://{METADATA_ADDRESS}:{HTTP_PORT}",
-        "other namespace's pod": f"tcp://{other}:{CLIENT_PORT}",
-        "DNS pod, other port": f"tcp://{world.cluster_dns()}:8181",
-        "API server's host, other port": f"tcp://{API_SERVERS[0]}:{CONTROLLER_MANAGER_PORT}",
-        "other node's kubelet": f"tcp://{NEIGHBOUR_ADDRESS}:{KUBELET_PORT}",
-    }
-    targets = list(cells.values())
-    place = world.cluster.pod(first)
-    case.blocked(world.cluster.probe(place, targets), world.cluster.probe(free, targets), cells)
-    needed = {
-        "peer's discovery": f"tcp://{second}:{DISCOVERY}",
-        "peer's communication": f"tcp://{second}:{COMMUNICATION}",
-    }
-    needed |= {f"API server {number}": f"tcp://{address}:{API_PORT}" for number, address in enumerate(API_SERVERS)}
-    # The pod itself is the control: its own ports listen, and no policy comes between a pod and itself.
-    own, peers = f"tcp://{second}:{CONNECTOR}", {"peer's other port": f"tcp://{second}:{CONNECTOR}"}
-    seen = world.cluster.probe(place, [*needed.values(), own])
-    case.reached(seen, needed)
-    case.blocked(seen, world.cluster.probe(world.cluster.pod(second), [own]), peers)
+    cells, peer = forbidden(world, free), needed(second)
+    # The peer itself is the control: its own ports listen, and no policy comes between a pod and itself.
+    others = {f"peer's {port}": f"tcp://{second}:{port}" for port in (CONNECTOR, THIN_CLIENT)}
+    seen, control, own = world.cluster.probe_all(
+        [
+            (world.cluster.pod(first), [*cells.values(), *peer.values(), *others.values()]),
+            (free.place, list(cells.values())),
+            (world.cluster.pod(second), list(others.values())),
+        ]
+    )
+    case.blocked(seen, control, cells)
+    case.reached(seen, peer)
+    case.blocked(seen, own, others)
 
 
-def _nothing_else_in(case: Case, world: World, locked: Locked, shop: list[str]) -> None:
-    """Who may not reach Ignite; its peer and the allowed client reach the same ports at the same time."""
-    first, second, *_ = world.addresses(locked.ignite)
-    ports = {"10800": THIN_CLIENT, "47500": DISCOVERY, "47100": COMMUNICATION}
-    cells = {name: f"tcp://{first}:{port}" for name, port in ports.items()}
-    targets = list(cells.values())
-    control = world.cluster.probe(world.cluster.pod(second), targets[1:]) | world.cluster.probe(shop, targets[:1])
-    strangers = {
+def _nothing_else_in(case: Case, world: World, locked: Locked, shop: list[str], free: Unrestricted) -> None:
+    """Who may not reach Ignite's ports: all listen, as the pod itself sees, and all strangers reach an open pod."""
+    first, *_ = world.addresses(locked.ignite)
+    ports = {str(port): f"tcp://{first}:{port}" for port in (THIN_CLIENT, DISCOVERY, COMMUNICATION, CONNECTOR)}
+    neighbour = f"tcp://{free.neighbour}:{CLIENT_PORT}"
+    places = {
+        "the pod itself": world.cluster.pod(first),
         "pod of another namespace": world.client(world.namespace("stranger"), APP),
         "pod with other labels": world.client(locked.shop, {"app": "else"}),
         "outside host": world.cluster.host("outside"),
+        "allowed client": shop,
     }
-    for name, place in strangers.items():
-        seen = world.cluster.probe(place, targets)
-        case.blocked(seen, control, {f"{name} to {port}": target for port, target in cells.items()})
-    seen = world.cluster.probe(shop, targets[1:])
-    case.blocked(seen, control, {f"allowed client to {port}": cells[port] for port in ("47500", "47100")})
+    control, *seen = world.cluster.probe_all([(place, [*ports.values(), neighbour]) for place in places.values()])
+    for name, outcomes in zip(list(places)[1:], seen, strict=True):
+        closed = {key: target for key, target in ports.items() if (name, key) != ("allowed client", str(THIN_CLIENT))}
+        case.reached(outcomes, {f"{name} to an open pod": neighbour})
+        case.blocked(outcomes, control, {f"{name} to {port}": target for port, target in closed.items()})
 
 
-def _tunnel(world: World, address: str) -> str:
-    """Ask the cluster's DNS for a name outside; whether the query leaves the cluster."""
+def _tunnels(case: Case, world: World, place: list[str], what: str, expected: str) -> None:
+    """Ask the cluster's DNS for names outside; whether the queries leave the cluster."""
     name = f"{uuid.uuid4().hex}.tunnel.example"
-    began = time.time()
-    world.cluster.probe(world.cluster.pod(address), [f"dns+udp://{DNS_SERVICE}:{DNS_PORT}/{name}"])
-    return "yes" if any(event["time"] >= began for event in world.cluster.queries(name)) else "no"
+    asked = dns(DNS_SERVICE, name)
+    world.cluster.probe(place, list(asked.values()))
+    seen = {event["transport"] for event in world.cluster.queries(name)}
+    for protocol in ("udp", "tcp"):
+        case.record(f"{protocol} query {what}", expected, "yes" if protocol in seen else "no")

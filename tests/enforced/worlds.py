@@ -14,6 +14,7 @@ import time
 import typing as t
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -21,19 +22,15 @@ import yaml
 from enforced.table import described
 from lab import objects
 from lab.client import Manifest
+from lab.cluster import clients
 from lab.cluster.addresses import API_SERVICE
 from lab.cluster.cluster import Cluster
-from lab.cluster.ignite import LABELS, NAME, Ignite, started, topology
-from lab.cluster.images import CLIENT_IMAGE
+from lab.cluster.ignite import FORM_SECONDS, Ignite, formed, logs, started, topology
 from lab.environment import scrubbed_env
 from lab.errors import ApiError, LabError
-from lab.processes import wait_until
 
 DATA = Path(__file__).parents[1] / "lab" / "data"
 THIN_CLIENT = Path(__file__).with_name("thin_client.py")
-FORM_SECONDS = 90.0
-POLL_SECONDS = 0.25
-CLIENT_PORT = 8000
 ADDRESS_URL = f"https://{API_SERVICE}:443"
 
 
@@ -44,10 +41,10 @@ class World:
         self.cluster = cluster
         self._namespaces: list[str] = []
 
-    def namespace(self, purpose: str) -> str:
-        """A fresh namespace, labelled as the question's are: `zone` with its own name."""
+    def namespace(self, purpose: str, zone: str = "") -> str:
+        """A fresh namespace, labelled as the question's are: `zone`, with its own name if not with another."""
         name = f"{purpose}-{uuid.uuid4().hex[:6]}"
-        self.cluster.create(objects.namespace(name, {"zone": name}))
+        self.cluster.create(objects.namespace(name, {"zone": zone or name}))
         self._namespaces.append(name)
         return name
 
@@ -68,18 +65,11 @@ class World:
         return [pod["status"]["podIP"] for pod in self.servers(ignite)]
 
     def logs(self, ignite: Ignite) -> list[str]:
-        pods = self.cluster.pods(ignite.namespace, ignite.labels)
-        return [self.cluster.pod_log(ignite.namespace, pod["metadata"]["name"]) for pod in pods]
+        return logs(self.cluster, ignite)
 
     def formed(self, ignite: Ignite, servers: int | None = None, seconds: float = FORM_SECONDS) -> str:
         """Wait until every node has started and sees so many servers (default: all); what the nodes see."""
-        wanted = ignite.replicas if servers is None else servers
-
-        def met() -> bool:
-            logs = self.logs(ignite)
-            return len(logs) == ignite.replicas and all(started(log) and topology(log)[1] == wanted for log in logs)
-
-        wait_until(met, seconds, POLL_SECONDS)
+        formed(self.cluster, ignite, ignite.replicas if servers is None else servers, seconds)
         return described(f"servers={topology(log)[1]}" if started(log) else "not started" for log in self.logs(ignite))
 
     def restart(self, ignite: Ignite) -> float:
@@ -98,28 +88,16 @@ class World:
         """Start a client pod; the words before a command that shall run in its network."""
         return self.cluster.pod(self.client_address(namespace, labels))
 
-    def client_address(self, namespace: str, labels: dict[str, str] | None = None) -> str:
-        """Start a pod that only listens on CLIENT_PORT; its address."""
+    def client_address(
+        self, namespace: str, labels: dict[str, str] | None = None, command: Sequence[str] = clients.LISTEN
+    ) -> str:
+        """Start a pod that only listens on CLIENT_PORT, or runs another command; its address."""
         name = f"client-{uuid.uuid4().hex[:6]}"
-        mark = {"lab/client": name, **(labels or {})}
-        container = {"name": "main", "image": CLIENT_IMAGE, "command": ["httpd", "-f", "-p", str(CLIENT_PORT)]}
-        spec = {"containers": [container], "terminationGracePeriodSeconds": 0, "enableServiceLinks": False}
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": namespace, "labels": mark},
-            "spec": spec,
-        }
-        self.wait_account(namespace)
-        self.cluster.create(pod)
-        (running,) = self.cluster.wait_pods(namespace, 1, {"lab/client": name})
+        mark = {"lab/client": name}
+        self.cluster.wait_account(namespace)
+        self.cluster.create(clients.client(name, namespace, {**mark, **(labels or {})}, command))
+        (running,) = self.cluster.wait_pods(namespace, 1, mark)
         return str(running["status"]["podIP"])
-
-    def wait_account(self, namespace: str) -> None:
-        """Wait until a new namespace has the account that its pods run as."""
-        account = objects.reference("v1", "ServiceAccount", "default", namespace)
-        if not wait_until(lambda: self.cluster.exists(account), 30, POLL_SECONDS):
-            raise LabError(f"{namespace} has no default ServiceAccount after 30 s")
 
     # policies
 
@@ -170,11 +148,21 @@ class Playbooks:
         return self.run("lockdown", namespace, **variables)
 
 
+@dataclass(frozen=True)
+class Unrestricted:
+    """A pod that no policy restricts, as a place, and the address of a second one, which listens on CLIENT_PORT."""
+
+    place: list[str]
+    neighbour: str
+
+
+def thin_clients(*namespaces: str) -> list[dict[str, t.Any]]:
+    """The role's clients that use Ignite from these namespaces."""
+    return [{"name": name, "kind": "thin", "namespaces": [name]} for name in namespaces]
+
+
 def thin_client(place: Sequence[str], address: str, operations: int = 10) -> str:
     """Write and read by the thin client from a place; "read what was written", or the error."""
     command = [*place, sys.executable, "-I", str(THIN_CLIENT), address, str(operations)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
     return answer.stdout.strip() if answer.returncode == 0 else answer.stderr.strip().splitlines()[-1]
-
-
-__all__ = ["ADDRESS_URL", "LABELS", "NAME", "Ignite", "Playbooks", "World", "thin_client"]

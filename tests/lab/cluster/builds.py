@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.binaries import ETCD, KUBE_APISERVER, Report, Tool, cached_or_built, to_stderr
+from lab.cluster.engines import KUBE_NETWORK_POLICIES
 
 COREDNS = Tool("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns")
 ENGINE_A = Tool(
-    "kube-network-policies",
+    KUBE_NETWORK_POLICIES,
     "kube-network-policies",
     "sigs.k8s.io/kube-network-policies/cmd",
     "sigs.k8s.io/kube-network-policies",

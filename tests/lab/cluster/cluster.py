@@ -11,6 +11,7 @@ import sys
 import time
 import typing as t
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import objects
@@ -69,6 +70,12 @@ class Cluster(Requests):
             self.delete(objects.reference("v1", "Pod", pod["metadata"]["name"], name))
         self.delete(objects.reference("v1", "Namespace", name))
 
+    def wait_account(self, namespace: str) -> None:
+        """Wait until a new namespace has the account that its pods run as."""
+        account = objects.reference("v1", "ServiceAccount", "default", namespace)
+        if not wait_until(lambda: self.exists(account), START_SECONDS, POLL_SECONDS):
+            raise LabError(f"{namespace} has no default ServiceAccount after {START_SECONDS:.0f} s")
+
     # processes
 
     def stop(self, process: str) -> None:
@@ -109,10 +116,11 @@ class Cluster(Requests):
             raise LabError(f"{namespace}: not {count} pods run after {START_SECONDS:.0f} s, but {states}")
         return found
 
-    def pod_log(self, namespace: str, name: str) -> str:
-        """What the pod's container has printed; empty while there is none."""
+    def pod_log(self, namespace: str, name: str, container: str = "") -> str:
+        """What the pod's container has printed; empty while there is none. A pod with several needs its name."""
+        query = {"container": container} if container else None
         try:
-            answer = self.api("GET", f"/api/v1/namespaces/{namespace}/pods/{name}/log")
+            answer = self.api("GET", f"/api/v1/namespaces/{namespace}/pods/{name}/log", query=query)
         except ApiError:
             return ""
         return str(answer.get("message", ""))
@@ -148,6 +156,11 @@ class Cluster(Requests):
             raise LabError(f"{' '.join(command)} ended with code {answer.returncode}", answer.stderr)
         result: dict[str, str] = json.loads(answer.stdout)
         return result
+
+    def probe_all(self, probes: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[dict[str, str]]:
+        """Probe from several places at once, each with its targets."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda one: self.probe(*one), probes))
 
     # the outside
 

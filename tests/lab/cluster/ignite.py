@@ -12,11 +12,14 @@ from xml.sax.saxutils import quoteattr
 
 from lab import objects
 from lab.client import Manifest
+from lab.cluster import clients
+from lab.cluster.cluster import Cluster
 from lab.cluster.images import ignite_image
+from lab.processes import wait_until
 
 NAME = "ignite"
 LABELS = {"app": "ignite"}
-DISCOVERY, COMMUNICATION, THIN_CLIENT, REST = 47500, 47100, 10800, 8080
+DISCOVERY, COMMUNICATION, THIN_CLIENT, CONNECTOR, REST = 47500, 47100, 10800, 11211, 8080
 # What Ignite needs on Java 17 and newer; in the official images, too, they are given by JVM_OPTS.
 OPENED = [
     "java.base/jdk.internal.access",
@@ -59,6 +62,8 @@ NO_DNS: Manifest = {
 }
 FINDER = "org.apache.ignite.spi.discovery.tcp.ipfinder.kubernetes.TcpDiscoveryKubernetesIpFinder"
 FINDER_SETTINGS = "org.apache.ignite.kubernetes.configuration.KubernetesConnectionConfiguration"
+FORM_SECONDS = 90.0
+POLL_SECONDS = 0.25
 # Quiet and verbose logs say it differently.
 STARTED = re.compile(r"Ignite node started OK|Node started : \[")
 SNAPSHOT = re.compile(r"Topology snapshot \[ver=(\d+),.*?servers=(\d+)")
@@ -77,6 +82,7 @@ class Ignite:
     rest: bool = False  # with REST over HTTP, and readiness asked from it
     backups: int = 0
     idle_connection_seconds: int = 0  # 0 is Ignite's default
+    hacked: bool = False  # with a second container in each pod, that calls the C&C host all the time
     labels: dict[str, str] = field(default_factory=lambda: dict(LABELS))
 
     def manifests(self) -> list[Manifest]:
@@ -173,10 +179,26 @@ class Ignite:
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": 10,
             "securityContext": {"sysctls": sysctls},
-            "containers": [container],
+            "containers": [container, *([clients.container("hacked", clients.CALL_HOME)] if self.hacked else [])],
             "volumes": [{"name": "config", "configMap": {"name": NAME}}],
             **({} if self.dns else NO_DNS),
         }
+
+
+def logs(cluster: Cluster, ignite: Ignite) -> list[str]:
+    """What each node has printed, by the names of their pods."""
+    pods = cluster.pods(ignite.namespace, ignite.labels)
+    return [cluster.pod_log(ignite.namespace, pod["metadata"]["name"], NAME) for pod in pods]
+
+
+def formed(cluster: Cluster, ignite: Ignite, servers: int, seconds: float = FORM_SECONDS) -> bool:
+    """Whether, within so many seconds, every node has started and sees so many servers."""
+
+    def met() -> bool:
+        found = logs(cluster, ignite)
+        return len(found) == ignite.replicas and all(started(log) and topology(log)[1] == servers for log in found)
+
+    return wait_until(met, seconds, POLL_SECONDS)
 
 
 def started(log: str) -> bool:

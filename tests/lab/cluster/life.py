@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from lab.binaries import Report, to_stderr
-from lab.cluster import builds, images, isolation, requirements, state
+from lab.cluster import builds, engines, images, isolation, requirements, state
 from lab.cluster.state import Files, Options, State
 from lab.errors import LabError
 from lab.processes import Identity, start_time, tail, wait_until
@@ -26,6 +26,7 @@ POLL_SECONDS = 0.1
 def up(folder: Path, options: Options, report: Report = to_stderr) -> tuple[State, bool]:
     """Start a cluster that stays; its state, and whether it was started just now."""
     folder = folder.absolute()
+    engines.known(options.engine)
     requirements.check(report)
     programs = builds.find_or_build(report)
     archive = images.find_or_assemble(programs, report)
@@ -91,7 +92,7 @@ def _launch(folder: Path, options: Options, programs: builds.Programs, archive: 
     files = Files(folder)
     files.run.mkdir(mode=0o700)
     files.orders.mkdir()
-    arguments = [str(folder), str(options.servers), str(options.lifetime), str(archive)]
+    arguments = [str(folder), str(options.servers), str(options.lifetime), options.engine, str(archive)]
     paths = [str(path) for path in dataclasses.astuple(programs)]
     command = isolation.command(sys.executable, "-u", "-m", "lab.cluster.supervise", *arguments, *paths)
     child = _start(command, files.log)

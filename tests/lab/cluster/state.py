@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.cluster import engines
 from lab.errors import LabError
 from lab.processes import Identity
 
@@ -23,6 +24,7 @@ class Options:
 
     servers: int = 1
     lifetime: float = LIFETIME_SECONDS
+    engine: str = engines.DEFAULT
 
 
 @dataclass(frozen=True)

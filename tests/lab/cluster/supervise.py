@@ -13,8 +13,8 @@ from lab.cluster.builds import Programs
 from lab.cluster.state import Options
 
 
-def main(folder: str, servers: str, lifetime: str, images: str, *programs: str) -> None:
-    options = Options(int(servers), float(lifetime))
+def main(folder: str, servers: str, lifetime: str, engine: str, images: str, *programs: str) -> None:
+    options = Options(int(servers), float(lifetime), engine)
     supervisor.main(Path(folder), options, Programs(*map(Path, programs)), Path(images))
 
 

@@ -88,7 +88,7 @@ class Supervisor:
             self._client.create(workloads.neighbour())
             self._wait_for("the node to be ready", self._node_ready)
         with self._step("policy engine, DNS"):
-            self._start(node.table_keeper(self._run, workloads.ENGINE_A))
+            self._start(node.table_keeper(self._run, self._options.engine))
             node.queue_pod_traffic(workloads.QUEUE)
             self._client.create_all([*workloads.engine_a(), *workloads.dns()])
             self._wait_for("the policy engine and DNS to be ready", self._workloads_ready)
@@ -193,7 +193,7 @@ class Supervisor:
         return False
 
     def _workloads_ready(self) -> bool:
-        engine = self._read("DaemonSet", workloads.ENGINE_A).get("status", {})
+        engine = self._read("DaemonSet", self._options.engine).get("status", {})
         dns = self._read("Deployment", workloads.DNS).get("status", {})
         return bool(engine.get("numberReady")) and bool(dns.get("readyReplicas"))
 

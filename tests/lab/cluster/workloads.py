@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from lab import objects
 from lab.client import Manifest
 from lab.cluster.addresses import DNS_SERVICE, NEIGHBOUR, NEIGHBOUR_ADDRESS, OUTSIDE_ADDRESS, WORKER
+from lab.cluster.engines import KUBE_NETWORK_POLICIES
 from lab.cluster.images import COREDNS_IMAGE, ENGINE_A_IMAGE
 
 SYSTEM = "kube-system"
-ENGINE_A, QUEUE = "kube-network-policies", 98
-DNS, DNS_LABELS = "coredns", {"k8s-app": "kube-dns"}
+QUEUE = 98
+DNS, DNS_LABELS, DNS_READY_PORT = "coredns", {"k8s-app": "kube-dns"}, 8181
 # Names that the cluster does not know go to the resolver outside, as in most real clusters.
 COREFILE = f"""\
 .:53 {{
@@ -39,7 +40,7 @@ def engine_a() -> list[Manifest]:
     rules = [objects.rule(["list", "watch"], ["pods", "namespaces", "nodes"])]
     rules.append(objects.rule(["list", "watch"], ["networkpolicies"], "networking.k8s.io"))
     container = {
-        "name": ENGINE_A,
+        "name": KUBE_NETWORK_POLICIES,
         "image": ENGINE_A_IMAGE,
         "command": [
             "/kube-network-policies",
@@ -50,9 +51,9 @@ def engine_a() -> list[Manifest]:
         ],
         "securityContext": {"privileged": True},
     }
-    labels = {"app": ENGINE_A}
+    labels = {"app": KUBE_NETWORK_POLICIES}
     pod = {"hostNetwork": True, "nodeSelector": {"kubernetes.io/hostname": WORKER.name}}
-    return [*_account(ENGINE_A, rules), _set("DaemonSet", ENGINE_A, labels, container, pod)]
+    return [*_account(KUBE_NETWORK_POLICIES, rules), _set("DaemonSet", KUBE_NETWORK_POLICIES, labels, container, pod)]
 
 
 def dns() -> list[Manifest]:
@@ -67,7 +68,7 @@ def dns() -> list[Manifest]:
             {"name": "dns", "containerPort": 53, "protocol": "UDP"},
             {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},
         ],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": DNS_READY_PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],
     }
     pod = {"dnsPolicy": "Default", "volumes": [{"name": "config", "configMap": {"name": DNS}}]}

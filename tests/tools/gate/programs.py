@@ -16,8 +16,6 @@ from gate.context import for_cell, for_tools
 from gate.environments import ensure
 from gate.paths import BUILD, ROOT
 
-OUTPUT = {"NETGUARD_BUILD": str(BUILD)}
-
 # Programs run in an exported tree; what they leave for the user belongs into the checkout.
 OUTPUT = {"NETGUARD_BUILD": str(BUILD)}
 
@@ -25,6 +23,11 @@ OUTPUT = {"NETGUARD_BUILD": str(BUILD)}
 def binaries() -> int:
     """Find or build kube-apiserver and etcd."""
     return for_cell("newest", "binaries").run("python", "-m", "lab", "build")
+
+
+def cluster(arguments: Sequence[str]) -> int:
+    """Run a command of the real cluster: `check` or `build`."""
+    return for_cell("newest", "cluster").run("python", "-m", "lab", "cluster", *arguments)
 
 
 def demo() -> int:

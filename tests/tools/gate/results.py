@@ -30,6 +30,9 @@ class Result:
         """Tell whether something ran, and nothing failed or was left out."""
         return self.passed > 0 and not self.failed and not self.skipped
 
+    def __add__(self, other: Result) -> Result:
+        return Result(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
     def save(self, step: str) -> None:
         """Keep the count of a step for the summary."""
         RESULTS.mkdir(parents=True, exist_ok=True)

@@ -26,12 +26,16 @@ TAIL = 80  # lines of a failed step's log that are shown
 
 @dataclass(frozen=True)
 class Step:
-    """A command, the steps that must have ended well before it, and whether it counts tests."""
+    """A command, the steps that must have ended well before it, whether it counts tests, and whether it runs alone.
+
+    What measures time runs alone: after all other steps, however they ended, and with nothing beside it.
+    """
 
     name: str
     command: Sequence[str]
     needs: tuple[str, ...] = ()
     counts: bool = True
+    alone: bool = False
 
 
 @dataclass
@@ -106,10 +110,15 @@ class Runner:
                 self.waiting.remove(step)
                 self.broken.append(step.name)
                 say(f"{step.name}: not run, {', '.join(step.needs)} failed")
-            elif len(self.running) < self.jobs and all(need in self.ended for need in step.needs):
+            elif self._has_room(step) and all(need in self.ended for need in step.needs):
                 self.waiting.remove(step)
                 self.running.append(Running(step, self._spawn(step)))
                 say(f"{step.name}: started")
+
+    def _has_room(self, step: Step) -> bool:
+        if step.alone:
+            return not self.running and all(other.alone for other in self.waiting)
+        return len(self.running) < self.jobs
 
     def _spawn(self, step: Step) -> subprocess.Popen[bytes]:
         LOGS.mkdir(parents=True, exist_ok=True)

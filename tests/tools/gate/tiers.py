@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -12,13 +13,15 @@ import tempfile
 from collections.abc import Sequence
 
 from gate import plane
-from gate.context import for_cell, for_tools
+from gate.context import Context, for_cell, for_tools
 from gate.locks import lock
 from gate.paths import BUILD, LOGS
 from gate.results import Result, from_junit
 from gate.surroundings import prepare_ansible_test
+from lab.cluster import engines
+from lab.errors import LabError
 
-ENGINE = "kube-network-policies"
+NEEDS_ROOT = "enforced"  # the scenario on the real cluster: a part of that tier, not of molecule's
 LOCAL = ("--local", "--color", "no", "--truncate", "0")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 RECAP = re.compile(r"^(\S+) *: (actions=\d+.*)$", re.MULTILINE)
@@ -35,13 +38,31 @@ def system(cell: str, arguments: Sequence[str] = ()) -> int:
 
 
 def enforced(arguments: Sequence[str] = ()) -> int:
-    """Run the tests on a real cluster with a policy engine; they need root on Linux."""
+    """Run the tests on a real cluster with one policy engine, and the role's scenario there; they need root on Linux.
+
+    --engine=NAME chooses the engine; other arguments go to pytest, and then the scenario is left out.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--engine", default="")
+    options, chosen = parser.parse_known_args(list(arguments))
+    try:
+        engine = engines.known(options.engine)
+    except LabError as error:
+        print(f"ERROR: {error}", flush=True)
+        return 2
     context = for_tools("enforced")
-    report = LOGS / "enforced.xml"
+    # What is missing is told once and in plain words, not by every test.
+    if context.run("python", "-m", "lab", "cluster", "build"):
+        return _close("enforced", engine, 1, Result(failed=["the real cluster cannot be started here, see above"]))
+    report = LOGS / f"enforced-{engine}.xml"
     report.unlink(missing_ok=True)
-    command = ("pytest", "tests/enforced", f"--junitxml={report}", *arguments)
+    command = ("pytest", "tests/enforced", f"--engine={engine}", "--durations=10", f"--junitxml={report}", *chosen)
     code = context.run(*command, env={"NETGUARD_BUILD": str(BUILD)})
-    return _close("enforced", ENGINE, code, from_junit([report] if report.exists() else []))
+    result = from_junit([report] if report.exists() else [])
+    if not chosen:
+        scenario_code, scenario = _scenarios(for_cell("newest", "enforced-molecule"), "--scenario-name", NEEDS_ROOT)
+        code, result = code or scenario_code, result + scenario
+    return _close("enforced", engine, code, result)
 
 
 def sanity(cell: str, arguments: Sequence[str] = ()) -> int:
@@ -76,12 +97,16 @@ def integration(cell: str, arguments: Sequence[str] = ()) -> int:
 
 def molecule(cell: str, arguments: Sequence[str] = ()) -> int:
     """Run the molecule scenarios, one after the other, on one control plane that the scenario default starts."""
-    context = for_cell(cell, "molecule")
-    scenarios = [option for name in arguments for option in ("--scenario-name", name)] or ["--all"]
+    chosen = [option for name in arguments for option in ("--scenario-name", name)]
+    code, result = _scenarios(for_cell(cell, "molecule"), *(chosen or ["--all", "--exclude", NEEDS_ROOT]))
+    return _close("molecule", cell, code, result)
+
+
+def _scenarios(context: Context, *chosen: str) -> tuple[int, Result]:
     with tempfile.TemporaryDirectory(prefix="netguard-molecule-") as state:
-        command = ["molecule", "test", "--report", "--no-command-borders", *scenarios]
+        command = ["molecule", "test", "--report", "--no-command-borders", *chosen]
         code, output = context.follow(*command, env={"MOLECULE_EPHEMERAL_DIRECTORY": state})
-    return _close("molecule", cell, code, from_recap(output))
+    return code, from_recap(output)
 
 
 def from_recap(output: str) -> Result:

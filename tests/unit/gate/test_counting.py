@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gate import __main__ as gate
 from gate import files, results, runner
 from gate.results import Result, from_junit
 from gate.runner import Runner, Step, close
@@ -112,6 +113,31 @@ def test_what_does_not_end_in_time_is_stopped_and_fails(build: Path, capsys: pyt
     assert "cleaned up" in (build / "logs" / "slow.log").read_text()
     assert close([step("slow", ""), step("next", "")], made.broken, made.ended, 0.0) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 2 failed"
+
+
+def test_what_runs_alone_waits_for_all_others_however_they_end(build: Path) -> None:
+    log = build / "log"
+    write = (
+        f"import time; f = open({str(log)!r}, 'a'); f.write('{{0}} '); f.flush(); time.sleep(0.3); f.write('/{{0}} ')"
+    )
+    alone = Step("alone", [sys.executable, "-c", write.format("alone")], counts=False, alone=True)
+    made, code = run(alone, step("a", write.format("a") + "; raise SystemExit(1)"), step("b", write.format("b")))
+    assert (made.broken, code) == (["a"], 1)
+    assert log.read_text().endswith("alone /alone ")
+
+
+def test_a_step_of_two_groups_runs_once_and_builds_come_first() -> None:
+    steps = gate.ordered([step("unit", "", counts=True), step("build", ""), step("unit", ""), step("build", "")])
+    assert [one.name for one in steps] == ["build", "unit"]
+
+
+def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(gate, "hold", lambda _path: None)
+    monkeypatch.setenv("ENGINE", "none-such")
+    assert gate.main(["enforced"]) == 2
+    told = capsys.readouterr().err
+    assert "no policy engine 'none-such'" in told
+    assert "kube-network-policies" in told
 
 
 @pytest.mark.parametrize(
