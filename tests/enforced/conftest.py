@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from enforced import waiting
 from enforced.table import Table
+from enforced.waiting import Waiting
 from enforced.worlds import Playbooks, Unrestricted, World
 from lab.cluster import engines, life
 from lab.cluster.cluster import Cluster
@@ -78,6 +80,29 @@ def _connected(state: Path, engine: str) -> Cluster:
 
 def _engine(config: pytest.Config) -> str:
     return str(config.getoption("--engine"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def early(request: pytest.FixtureRequest) -> None:
+    """Start what takes minutes of mere waiting before the first test, as far as a chosen test asks for it."""
+    asked = {name for item in request.session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    for fixture in (attempts, removals):
+        if fixture.__name__ in asked:
+            request.getfixturevalue(fixture.__name__)
+
+
+@pytest.fixture(scope="session")
+def attempts(cluster: Cluster) -> Iterator[Waiting]:
+    made = World(cluster)
+    yield waiting.attempts(made)
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def removals(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+    made = World(cluster)
+    yield waiting.removals(made, Playbooks(cluster, tmp_path_factory.mktemp("removals")))
+    made.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from enforced.table import DROPPED, REACHED
 from enforced.worlds import Unrestricted, World
@@ -83,6 +83,14 @@ def turned(world: World, ring: Sequence[str], free: Unrestricted, api: Sequence[
     )
 
 
-def calls_home(world: World, addresses: set[str], since: float) -> int:
-    """How often pods with these addresses have reached the C&C host since a time."""
-    return sum(visit["kind"] == "echo" and visit["peer"] in addresses for visit in world.cluster.visitors(since))
+def calls_home(world: World, started: Mapping[str, float], open_seconds: float) -> tuple[int, int]:
+    """How often pods have reached the C&C host: in so many seconds after their start, and later.
+
+    The pods are given by their addresses, with the time at which they started.
+    """
+    ages = [
+        visit["time"] - started[visit["peer"]]
+        for visit in world.cluster.visitors(min(started.values()))
+        if visit["kind"] == "echo" and visit["peer"] in started
+    ]
+    return sum(age <= open_seconds for age in ages), sum(age > open_seconds for age in ages)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from enforced.table import Table
 from lab.cluster import isolation, life, requirements, state
 from lab.cluster.cluster import Cluster
 from lab.cluster.state import Files, Options
@@ -20,6 +21,7 @@ from lab.errors import LabError
 from lab.processes import wait_until
 
 TESTS = Path(__file__).parents[1]
+UP_SECONDS = 60.0
 
 
 def up(folder: Path) -> subprocess.Popen[str]:
@@ -83,6 +85,23 @@ def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, tmp_path: 
     assert "up: https://127.0.0.1:" in again
     assert life.down(folder)
     assert not left_of(folder)
+
+
+def test_it_is_up_within_a_minute(cluster: Cluster, table: Table) -> None:
+    with table.case("lab") as case:
+        took = cluster.state.seconds
+        case.record("up with warm builds", "in time", "in time" if took <= UP_SECONDS else "too late", took)
+
+
+def test_without_root_it_says_so(tmp_path: Path) -> None:
+    command = ["unshare", "--user", "--map-user=1000", sys.executable, "-m", "lab", "cluster", "up"]
+    env = {**os.environ, "PYTHONPATH": str(TESTS)}
+    answer = subprocess.run(
+        [*command, "--state", str(tmp_path / "lab")], capture_output=True, text=True, timeout=60, check=False, env=env
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("ERROR: The cluster needs root")
+    assert not (tmp_path / "lab").exists()
 
 
 def test_other_options_are_refused(cluster: Cluster) -> None:

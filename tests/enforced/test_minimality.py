@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from enforced.probes import dns
-from enforced.table import REACHED, Table
+from enforced.table import REACHED, Case, Table
+from enforced.waiting import ALLOW, SPLIT, STOPS, Waiting
 from enforced.worlds import Playbooks, World, thin_client, thin_clients
 from lab import objects
 from lab.client import Manifest
@@ -19,51 +20,22 @@ from lab.cluster.addresses import API_PORT, API_SERVERS, API_SERVICE, DNS_SERVIC
 from lab.cluster.ignite import COMMUNICATION, DISCOVERY, THIN_CLIENT, Ignite
 from lab.processes import wait_until
 
-ALLOW = "netguard-ignite-allow-servers"
-QUICK = 2  # SYN retries
-SPLIT = "servers=1"
-STOPS = "not started"
 WAIT_SECONDS = 75.0
 NOTHING = "nothing"
 PROBE_SECONDS = 1.0
 TURN_SECONDS = 10.0
+REACH_SECONDS = 1.0  # until a change has reached the engine; what turns is waited for
 
 
-@dataclass(frozen=True)
-class Removal:
-    """A part of the policy that is taken out, and what Ignite does then."""
-
-    name: str
-    direction: str
-    ports: tuple[int, ...]
-    expected: str
-
-
-REMOVALS = (
-    Removal("discovery to peers", "egress", (DISCOVERY,), SPLIT),
-    Removal("discovery from peers", "ingress", (DISCOVERY,), SPLIT),
-    Removal("communication to peers", "egress", (COMMUNICATION,), STOPS),
-    Removal("communication from peers", "ingress", (COMMUNICATION,), STOPS),
-    Removal("API server, all addresses", "egress", (API_PORT, 443), STOPS),
-    Removal("DNS", "egress", (53,), STOPS),
-)
-
-
-def test_each_rule_is_needed(world: World, playbooks: Playbooks, table: Table) -> None:
-    """All side by side: each namespace lacks one part of the policy before its Ignite starts."""
-    worlds: dict[Removal, Ignite] = {}
-    for removal in REMOVALS:
-        ignite = Ignite(world.namespace("without"), replicas=2, syn_retries=QUICK)
-        playbooks.lockdown(ignite.namespace, accept_no_pods=True)
-        _remove(world, ignite.namespace, removal)
-        world.deploy(ignite)
-        worlds[removal] = ignite
-    began = time.monotonic()
+def test_each_rule_is_needed(removals: Waiting, table: Table) -> None:
+    """All side by side: each namespace lacks one part of the policy since before its Ignite started."""
     with table.case("a rule removed") as case:
-        for removal, ignite in worlds.items():
+        for name, ignite in removals.clusters.items():
             # What shall not start has to stay so until the last moment.
-            seen = _seen(world, ignite, removal.expected, began + WAIT_SECONDS)
-            case.record(removal.name, removal.expected, seen, time.monotonic() - began)
+            left = removals.began + WAIT_SECONDS - time.monotonic()
+            seen = _seen(removals.world, ignite, removals.expected[name], max(1.0, left))
+            case.record(name, removals.expected[name], seen, time.monotonic() - removals.began)
+    removals.world.close()
 
 
 def test_each_part_of_a_rule_has_its_own_probe(world: World, playbooks: Playbooks, table: Table) -> None:
@@ -82,6 +54,9 @@ def test_each_part_of_a_rule_has_its_own_probe(world: World, playbooks: Playbook
             # The engine judges after the Service's address was translated, so that nothing needs a rule for it.
             expected = NOTHING if part.block == f"{API_SERVICE}/32" else part.connection
             world.cluster.patch(policy, {"spec": {part.direction: part.rest}})
+            if expected == NOTHING:
+                time.sleep(REACH_SECONDS)
+                probes.api_service(case)
             case.cell(f"{part.direction} {part.connection}", expected, partial(probes.dropped, expected))
             world.cluster.patch(policy, {"spec": {part.direction: part.whole}})
             assert probes.dropped(NOTHING) == NOTHING, f"{part} does not get through again"
@@ -140,22 +115,18 @@ class Probes:
         wait_until(met, TURN_SECONDS, 0.2)
         return seen
 
+    def api_service(self, case: Case) -> None:
+        """Record that the API server answers under the Service's address."""
+        target = f"tcp://{API_SERVICE}:443"
+        case.reached(self._world.cluster.probe(self._place, [target]), {f"TCP 443 {API_SERVICE}/32, without": target})
+
     def _now(self, place: list[str], targets: Mapping[str, str]) -> list[str]:
         seen = self._world.cluster.probe(place, list(targets.values()), PROBE_SECONDS)
         return [name for name, target in targets.items() if seen[target] not in REACHED]
 
 
-def _seen(world: World, ignite: Ignite, expected: str, deadline: float) -> str:
-    """What the nodes see: as soon as it is what is expected, or at the deadline; a node that hangs comes first."""
+def _seen(world: World, ignite: Ignite, expected: str, seconds: float) -> str:
+    """What the nodes see: as soon as it is what is expected, or after that time; a node that hangs comes first."""
     servers = 1 if expected == SPLIT else ignite.replicas
-    seen = world.formed(ignite, servers, max(1.0, deadline - time.monotonic()))
+    seen = world.formed(ignite, servers, seconds)
     return f"{STOPS} ({seen})" if STOPS in seen and seen != STOPS else seen
-
-
-def _remove(world: World, namespace: str, removal: Removal) -> None:
-    """Take the rules with these ports out of the allow policy, as a hand edit does."""
-    policy = objects.reference("networking.k8s.io/v1", "NetworkPolicy", ALLOW, namespace)
-    rules: list[Manifest] = world.cluster.read(policy)["spec"][removal.direction]
-    kept = [rule for rule in rules if not {port["port"] for port in rule["ports"]} & set(removal.ports)]
-    assert len(kept) < len(rules), f"no rule for {removal.ports} in {rules}"
-    world.cluster.patch(policy, {"spec": {removal.direction: kept}})

@@ -49,9 +49,9 @@ class World:
         return name
 
     def close(self) -> None:
-        for name in self._namespaces:
+        while self._namespaces:
             with contextlib.suppress(ApiError):
-                self.cluster.delete_namespace(name)
+                self.cluster.delete_namespace(self._namespaces.pop())
 
     # Ignite
 

@@ -23,7 +23,12 @@ def main(namespace: str, routes: list[str]) -> None:
     listeners = []
     for route in routes:
         port, target = route.split("=")
-        listener = socket.create_server((LOOPBACK, int(port)))
+        try:
+            listener = socket.create_server((LOOPBACK, int(port)))
+        except OSError as error:
+            sys.exit(
+                f"{LOOPBACK}:{port} cannot be listened on ({os.strerror(error.errno or 0)}); see who does, or try again"
+            )
         address, target_port = target.split(":")
         listeners.append((listener, address, int(target_port)))
     _enter(namespace)

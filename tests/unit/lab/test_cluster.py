@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from lab.cluster import packages, probe, requirements, state
+from lab.cluster import jars, life, packages, probe, relay, requirements, state
 from lab.cluster.archive import Image, Layer, write
 from lab.cluster.ignite import Ignite, started, topology
 from lab.cluster.listeners import answer
@@ -106,3 +109,33 @@ def test_missing_programs_are_named_where_apt_is_not_there(monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LabError, match=r"runc \(Debian package runc\)"):
         packages.require(print)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-I", relay.__file__, "/proc/self/ns/net", f"{port}=127.0.0.1:1"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"127.0.0.1:{port} cannot be listened on (Address already in use)")
+
+
+def test_jars_that_cannot_be_fetched_are_named_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    maven = tmp_path / "bin" / "mvn"
+    maven.parent.mkdir()
+    maven.write_text("#!/bin/sh\necho no route to the repository >&2\nexit 1\n")
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{maven.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(LabError, match=r"(?s)could not fetch ignite-spring 2\.10\.0.*no route to the repository"):
+        jars.fetch("2.10.0", print)
+    assert not list((tmp_path / "cache").rglob("*.jar"))
+    assert not list((tmp_path / "cache").rglob("ignite-*"))
+
+
+def test_an_unknown_engine_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"(?s)no policy engine 'none-such'.*kube-network-policies"):
+        life.up(tmp_path / "state", Options(engine="none-such"))
+    assert not (tmp_path / "state").exists()
