@@ -15,6 +15,7 @@ from lab.binaries import Report, cache_folder, lock
 from lab.cluster import jars, java
 from lab.cluster.archive import Image, Layer, write
 from lab.cluster.builds import COREDNS, ENGINE_A, Programs
+from lab.cluster.libraries import add_libraries
 
 PAUSE_IMAGE = "lab.invalid/pause:1"
 CLIENT_IMAGE = "lab.invalid/client:1"
@@ -43,9 +44,11 @@ def find_or_assemble(programs: Programs, report: Report) -> Path:
 
 def _key(programs: Programs) -> str:
     here = Path(__file__).parent
-    sources = [here / name for name in ("archive.py", "images.py", "java.py", "jars.py", RUN_SCRIPT.name)]
+    sources = [
+        here / name for name in ("archive.py", "images.py", "java.py", "jars.py", "libraries.py", RUN_SCRIPT.name)
+    ]
     digest = hashlib.sha256()
-    for file in (*sources, jars.POM, _busybox()):
+    for file in (*sources, jars.POM, _busybox(), _bash()):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(f"{programs.coredns} {programs.kube_network_policies} {java.version()}".encode())
     return digest.hexdigest()[:16]
@@ -63,6 +66,7 @@ def _assemble(programs: Programs, archive: Path, report: Report) -> None:
             "coredns": _program("coredns", programs.coredns),
             "engine-a": _program("kube-network-policies", programs.kube_network_policies),
             "java": java.layer(scratch),
+            "bash": _bash_layer(),
         }
         layers |= {f"ignite-{version}": _ignite_layer(parts) for version, parts in fetched.items()}
         write(_images(), layers, scratch / "result" / archive.name, scratch)
@@ -79,7 +83,12 @@ def _images() -> list[Image]:
         Image(COREDNS_IMAGE, ["coredns"], ["/coredns"]),
         Image(ENGINE_A_IMAGE, ["engine-a"], ["/kube-network-policies"]),
         *(
-            Image(ignite_image(version), ["busybox", "java", f"ignite-{version}"], ["/opt/ignite/run.sh"], ignite_env)
+            Image(
+                ignite_image(version),
+                ["busybox", "bash", "java", f"ignite-{version}"],
+                ["/opt/ignite/run.sh"],
+                ignite_env,
+            )
             for version in jars.VERSIONS
         ),
     ]
@@ -99,6 +108,18 @@ def _busybox_layer() -> Layer:
     layer.add("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
     layer.add("etc/group", b"root:x:0:\n", 0o644)
     layer.add("etc/nsswitch.conf", b"hosts: files dns\n", 0o644)
+    return layer
+
+
+def _bash() -> Path:
+    return Path(shutil.which("bash") or "/bin/bash").resolve()
+
+
+def _bash_layer() -> Layer:
+    """The shell of the official Ignite images."""
+    layer = Layer()
+    layer.add("bin/bash", _bash())
+    add_libraries(layer, [_bash()])
     return layer
 
 

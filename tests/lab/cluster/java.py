@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from lab.cluster.archive import Layer
+from lab.cluster.libraries import add_libraries
 from lab.errors import LabError
 
 HOME = "/opt/java"
@@ -30,19 +30,8 @@ def layer(scratch: Path) -> Layer:
     _run(str(runtime / "bin" / "java"), "-Xshare:dump")  # the JVM starts in half the time with its class archive
     result = Layer()
     result.add_tree(HOME.lstrip("/"), runtime)
-    for path, library in _libraries(runtime).items():
-        result.add(path, library)
+    add_libraries(result, [runtime / "bin" / "java", *sorted(runtime.rglob("*.so"))], own=runtime)
     return result
-
-
-def _libraries(runtime: Path) -> dict[str, Path]:
-    """The system's shared libraries that the runtime links, by the path where the loader looks for them."""
-    found: dict[str, Path] = {}
-    for file in (runtime / "bin" / "java", *sorted(runtime.rglob("*.so"))):
-        for path in re.findall(r"(/\S+) \(0x", _run("ldd", str(file))):
-            if not Path(path).is_relative_to(runtime):
-                found[path.lstrip("/")] = Path(path).resolve()
-    return found
 
 
 def _jlink() -> str:
