@@ -27,6 +27,7 @@ FORBIDDEN: dict[str, t.Any] = {
     "port": COMMAND_AND_CONTROL_PORT,
     "reason": "where malware would report to",
 }
+NOBODY = "192.0.2.1"
 DEADLINE = 20
 TWO_RINGS = "the discovery connections form 2 rings"
 
@@ -106,13 +107,13 @@ def test_policies_that_break_ignite_are_taken_back_on_request(
     playbooks.lockdown(ignite.namespace, accept_no_pods=True)
     world.deploy(ignite)
     world.formed(ignite)
-    wrong = {"ports": {"communication": 47101}}
+    wrong = {"api_server_addresses": [NOBODY]}
     with table.case("verify: on_failure") as case:
         case.cell("good policies", "pass", lambda: verify(ignite))
         good = _spec(world, ignite)
         playbooks.lockdown(ignite.namespace, **wrong)
         bad = _spec(world, ignite)
-        _says(case, verify(ignite, **wrong), keep="Flow peers-communication-out, allow")
+        _says(case, verify(ignite, **wrong), keep="Flow api-server, allow")
         case.record("keep: policies", "stay", "stay" if _spec(world, ignite) == bad else "changed")
         _says(case, verify(ignite, **wrong, on_failure="restore"), restore="The policies of revision 1 are back")
         case.record("restore: policies", "back", "back" if _spec(world, ignite) == good else "not back")

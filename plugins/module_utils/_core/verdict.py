@@ -113,20 +113,26 @@ _WRONG = {
 
 def _sentence(cell: Record) -> str:
     source, target = cell["from"], cell["to"]
-    name = f"{target['name']} " if target.get("name") else ""
-    return (
-        f"Flow {cell['flow']}, {cell['expect']}: {source['namespace']}/{source['pod']} to "
-        f"{name}{target['address']} {target['protocol']} {target['port']} {cell['observed'].replace('_', ' ')}"
-    )
+    ends = [f"from {source['namespace']}/{source['pod']}"] if source else []
+    if target:
+        name = f"{target['name']} " if target["name"] else ""
+        ends.append(f"to {name}{target['address']} {target['protocol']} {target['port']}")
+    what = f"Flow {cell['flow']}, {cell['expect']}" + (f", {' '.join(ends)}" if ends else "")
+    return f"{what}: {cell['observed'].replace('_', ' ')}"
 
 
 def _sockets(probe: Record, accepted: bool) -> t.Iterator[Reason]:
     for socket in probe["sockets"]:
         if socket["forbidden"] and not accepted:
-            what = (
-                f"{socket['pod']} holds a connection that the policies forbid: {socket['local']} - {socket['remote']}"
-            )
+            what = f"{socket['pod']} holds a connection {_far_end(socket)} that no flow allows"
             yield Reason("sockets", FAIL, what, _RESTART)
+
+
+def _far_end(socket: Record) -> str:
+    remote = socket["remote"]
+    way = "to" if socket["direction"] == "egress" else "from"
+    name = f" ({remote['namespace']}/{remote['pod']})" if remote["pod"] else ""
+    return f"{way} {remote['address']}:{remote['port']}{name}"
 
 
 _RESTART = (

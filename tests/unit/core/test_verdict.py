@@ -41,7 +41,12 @@ BLOCKED = cell("deny", "pass", "timed_out")
 BROKEN = cell("allow", "fail", "timed_out")
 HOLE = cell("deny", "fail", "connected")
 UNKNOWN = cell("deny", "inconclusive", "timed_out", "nothing proves that the target is alive")
-SOCKET: Json = {"pod": "ignite-0", "local": "10.0.0.1:4711", "remote": "203.0.113.10:4444", "forbidden": True}
+SOCKET: Json = {
+    "pod": "ignite-0",
+    "direction": "egress",
+    "remote": {"address": "203.0.113.10", "port": 4444, "namespace": "", "pod": ""},
+    "forbidden": True,
+}
 
 
 def probe(*cells: Json, sockets: t.Sequence[Json] = (), probed: bool = True) -> Json:
@@ -88,8 +93,16 @@ def test_each_area_alone_makes_it_fail_and_says_what_to_do() -> None:
 def test_a_sentence_names_flow_source_target_and_observation() -> None:
     (reason,) = verdict(probed=probe(WORKS, HOLE)).reasons
     assert reason.what == (
-        "Flow deny-flow, deny: cache-ns/ignite-0 to target 203.0.113.10 TCP 4444 connected: it was seen"
+        "Flow deny-flow, deny, from cache-ns/ignite-0 to target 203.0.113.10 TCP 4444: connected: it was seen"
     )
+    (reason,) = verdict(probed=probe({**UNKNOWN, "from": None, "to": None, "observed": "not_probed"})).reasons
+    assert reason.what == "Flow deny-flow, deny: not probed: nothing proves that the target is alive"
+
+
+def test_a_socket_is_named_by_its_far_end() -> None:
+    remote = {"address": "10.244.0.9", "port": 5432, "namespace": "shop", "pod": "db-0"}
+    (reason,) = verdict(probed=probe(WORKS, sockets=[{**SOCKET, "direction": "ingress", "remote": remote}])).reasons
+    assert reason.what == "ignite-0 holds a connection from 10.244.0.9:5432 (shop/db-0) that no flow allows"
 
 
 def test_what_could_not_be_tried_is_no_success() -> None:
