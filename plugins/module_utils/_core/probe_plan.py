@@ -205,7 +205,7 @@ def _ingress(plan: Plan, flow: Flow, ready: t.Sequence[WorldPod], world: World, 
     peers = [pod for pod in world.peers(flow.peer, namespace) if pod.ready and pod.addresses]
     inside = [pod for pod in peers if pod in ready]
     clients = _one_each([pod for pod in peers if pod not in ready])
-    if not clients and len(ready) < 2:
+    if not clients and not (inside and len(ready) > 1):
         _cannot(plan, flow, "no pod of the peer is ready")
     if len(clients) > most:
         plan.skip(flow, f"{most} of {len(clients)} namespaces of the peer were tried")

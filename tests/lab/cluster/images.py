@@ -79,7 +79,7 @@ def _images() -> list[Image]:
     ignite_env = {"PATH": f"{PATH}:{java.HOME}/bin", "JAVA_HOME": java.HOME, "IGNITE_HOME": IGNITE_HOME}
     return [
         Image(PAUSE_IMAGE, ["busybox"], sleep),
-        Image(CLIENT_IMAGE, ["busybox"], sleep, {"PATH": PATH}),
+        Image(CLIENT_IMAGE, ["busybox", "bash"], sleep, {"PATH": PATH}),
         Image(COREDNS_IMAGE, ["coredns"], ["/coredns"]),
         Image(ENGINE_A_IMAGE, ["engine-a"], ["/kube-network-policies"]),
         *(
@@ -116,7 +116,7 @@ def _bash() -> Path:
 
 
 def _bash_layer() -> Layer:
-    """The shell of the official Ignite images."""
+    """The shell of the official Ignite images, and of clients."""
     layer = Layer()
     layer.add("bin/bash", _bash())
     add_libraries(layer, [_bash()])
