@@ -61,9 +61,9 @@ options:
         clients.
     type: int
   deadline:
-    description: Seconds to wait for the verdict V(pass).
-    type: float
-    default: 60.0
+    description: Seconds to wait for the verdict V(pass), 0 to 3600.
+    type: int
+    default: 30
   cluster_uid:
     description: The uid of namespace C(kube-system). If the cluster has another one, the module fails.
     type: str
@@ -153,7 +153,7 @@ seconds:
   description: Seconds until the verdict.
   returned: success
   type: float
-  sample: 60.2
+  sample: 30.2
 cluster:
   description: Identity of the cluster, V(uid) being that of namespace C(kube-system).
   returned: success

@@ -36,7 +36,7 @@ class Task:
     container: str
     discovery_port: int
     expected_servers: int | None
-    deadline: float
+    deadline: int
     cluster_uid: str
     check_mode: bool
 
@@ -52,7 +52,7 @@ class Task:
             container=params["container"] or "",
             discovery_port=params["discovery_port"],
             expected_servers=params["expected_servers"],
-            deadline=params["deadline"],
+            deadline=options.integer(params["deadline"], "deadline", 0, 3600),
             cluster_uid=params["cluster_uid"] or "",
             check_mode=check_mode,
         )

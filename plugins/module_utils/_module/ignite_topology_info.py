@@ -27,7 +27,7 @@ CONTRACT = Contract(
         "container": {"type": "str"},
         "discovery_port": {"type": "int", "default": 47500},
         "expected_servers": {"type": "int"},
-        "deadline": {"type": "float", "default": 60.0},
+        "deadline": {"type": "int", "default": 30},
         "cluster_uid": {"type": "str"},
     },
     work=_work,
