@@ -105,7 +105,7 @@ options:
     default: 8
   max_pods_per_peer:
     description:
-      - How many pods of a peer each pod tries, 1 to 1000. The others are reported in RV(skipped); each pod begins with
+      - How many pods of a peer each pod tries, 1 to 1000. The others are reported in RV(not_tried); each pod begins with
         another one.
     type: int
     default: 16
@@ -198,7 +198,7 @@ summary:
       type: int
       sample: 0
     skipped:
-      description: Number of entries in RV(skipped).
+      description: Number of entries in RV(not_tried).
       type: int
       sample: 1
     forbidden_sockets:
@@ -394,7 +394,7 @@ sockets:
       description: The flow's reason, or why it is judged so.
       type: str
       sample: servers find each other and watch their ring
-skipped:
+not_tried:
   description: What was not tried although a flow says so. It does not change the verdict.
   returned: success
   type: list

@@ -285,7 +285,7 @@ def _result(
         },
         "cells": [entry.as_dict(hands.get(entry.cell.source.key) if entry.cell.source else None) for entry in tried],
         "sockets": list(records),
-        "skipped": [entry.as_dict() for entry in plan.skipped],
+        "not_tried": [entry.as_dict() for entry in plan.skipped],
         "left_behind": list(ephemeral.left_behind),
         "cluster": {"uid": uid},
     }
