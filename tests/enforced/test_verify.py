@@ -121,7 +121,7 @@ def test_policies_that_break_ignite_are_taken_back_on_request(
 
 
 def _says(case: Case, message: str, **words: str) -> None:
-    """Record for each cell whether the message holds its words; the message itself is for whoever looks into a failure."""
+    """Record for each cell whether the message holds its words; pytest shows the message itself after a failure."""
     print(message)
     for cell, expected in words.items():
         case.record(cell, expected, expected if expected in message else "not said")
