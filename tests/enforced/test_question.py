@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 from enforced.probes import C2
 from enforced.table import Case, Table
 from enforced.waiting import QUICK, Waiting
 from enforced.worlds import World, thin_client
-from lab.cluster.ignite import DISCOVERY, Ignite, started, topology
+from lab.cluster.ignite import DISCOVERY, NAME, Ignite, started, topology
 from lab.processes import wait_until
 
 FAILED = "Failed to retrieve Ignite pods IP addresses."
@@ -73,7 +73,17 @@ def test_no_egress_attempt_lets_it_start(attempts: Waiting, table: Table) -> Non
 
 
 def _record(case: Case, attempts: Waiting, name: str, observed: str) -> None:
-    case.record(name, f"not started: {attempts.expected[name]}", observed, time.monotonic() - attempts.began)
+    """Record what was seen, and how long Ignite tried before it said so."""
+    ignite = attempts.clusters[name]
+    (pod,) = attempts.world.cluster.pods(ignite.namespace, ignite.labels)
+    log = attempts.world.cluster.pod_log(ignite.namespace, pod["metadata"]["name"], NAME, timestamps=True)
+    case.record(name, f"not started: {attempts.expected[name]}", observed, tried_for(log))
+
+
+def tried_for(log: str) -> float:
+    """The seconds from the first line of a log with time stamps to the failure in it; 0 for none."""
+    times = [datetime.fromisoformat(line.split(" ", 1)[0]) for line in log.splitlines() if FAILED in line]
+    return (times[0] - datetime.fromisoformat(log.split(" ", 1)[0])).total_seconds() if times else 0.0
 
 
 def cause(log: str) -> str:

@@ -116,9 +116,9 @@ class Cluster(Requests):
             raise LabError(f"{namespace}: not {count} pods run after {START_SECONDS:.0f} s, but {states}")
         return found
 
-    def pod_log(self, namespace: str, name: str, container: str = "") -> str:
+    def pod_log(self, namespace: str, name: str, container: str = "", *, timestamps: bool = False) -> str:
         """What the pod's container has printed; empty while there is none. A pod with several needs its name."""
-        query = {"container": container} if container else None
+        query = {**({"container": container} if container else {}), **({"timestamps": "true"} if timestamps else {})}
         try:
             answer = self.api("GET", f"/api/v1/namespaces/{namespace}/pods/{name}/log", query=query)
         except ApiError:
