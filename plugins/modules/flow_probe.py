@@ -14,8 +14,8 @@ version_added: 0.1.0
 author:
   - The netguard.lockdown authors (@netguard)
 description:
-  - Opens connections from running pods, as the flows of an instance allow or forbid them, and compares what was observed
-    with what is expected. A cluster may accept network policies and enforce none of them; only this tells.
+  - Opens connections from running pods, as the flows of an instance allow or forbid them, and compares what was
+    observed with what is expected. A cluster may accept network policies and enforce none of them; only this tells.
   - Each connection is a cell of the result with a verdict. V(pass) means as expected, V(fail) the opposite, and
     V(inconclusive) that nothing was proven. A forbidden target counts as blocked only if it is proven alive from
     elsewhere. See O(control).
@@ -49,13 +49,14 @@ options:
     required: true
   flows:
     description:
-      - Flow records as the filter P(netguard.lockdown.ignite_flows#filter) returns them. Those with C(expect=deny) are
-        connections that must not work.
-      - Egress flows are tried from every ready pod of the subject, to each pod of the peer, to each address of a target,
-        or to a CIDR block that is one address. A wider block is inconclusive, unless another flow with the same port
-        names an address in it.
+      - Flow records as the filter P(netguard.lockdown.ignite_flows#filter) returns them. Those with C(expect=deny)
+        are connections that must not work.
+      - Egress flows are tried from every ready pod of the subject, to each pod of the peer, to each address of a
+        target, or to a CIDR block that is one address. A wider block is inconclusive, unless another flow with the
+        same port names an address in it.
       - Ingress flows are tried from one ready pod in each namespace of the peer to every ready pod of the subject.
-      - DNS flows are real queries. Other flows of UDP and all of SCTP cannot be tried, because silence means nothing there.
+      - DNS flows are real queries. Other flows of UDP and all of SCTP cannot be tried, because silence means nothing
+        there.
       - Of a range of ports the first one is tried.
     type: list
     elements: dict
@@ -65,17 +66,18 @@ options:
     type: dict
   default_forbidden:
     description:
-      - Whether every pod also tries some typical ways out, unless a flow allows them. These are another port of a DNS pod,
-        the kubelet of another node, and a pod of another namespace.
+      - Whether every pod also tries some typical ways out, unless a flow allows them. These are another port of a DNS
+        pod, the kubelet of another node, and a pod of another namespace.
       - The DNS itself as well, if O(targets) has it and no flow allows it.
     type: bool
     default: true
   control:
     description:
-      - A pod that no policy restricts. From there the forbidden targets are tried first, to prove that they are alive.
+      - A pod that no policy restricts. From there the forbidden targets are tried first, to prove that they are
+        alive.
       - Without it, or if it does not reach a target, the API server connects to pods and nodes through their C(proxy)
-        subresource. That takes rights that permit much more, and cannot prove a DNS server or an address outside of the
-        cluster.
+        subresource. That takes rights that permit much more, and cannot prove a DNS server or an address outside of
+        the cluster.
     type: dict
     suboptions:
       namespace:
@@ -95,8 +97,8 @@ options:
     default: 3
   deadline:
     description:
-      - Seconds for which each pod repeats the attempts that do not come out as expected, 0 to 3600. Policies take a moment
-        until they are enforced.
+      - Seconds for which each pod repeats the attempts that do not come out as expected, 0 to 3600. Policies take a
+        moment until they are enforced.
     type: int
     default: 30
   parallel:
@@ -105,14 +107,14 @@ options:
     default: 8
   max_pods_per_peer:
     description:
-      - How many pods of a peer each pod tries, 1 to 1000. The others are reported in RV(not_tried); each pod begins with
-        another one.
+      - How many pods of a peer each pod tries, 1 to 1000. The others are reported in RV(not_tried); each pod begins
+        with another one.
     type: int
     default: 16
   ephemeral_image:
     description:
-      - Image of an ephemeral container that is added to pods whose own containers have no suitable program. It must have
-        one, C(sh), C(cat) and C(sleep), and run without root.
+      - Image of an ephemeral container that is added to pods whose own containers have no suitable program. It must
+        have one, C(sh), C(cat) and C(sleep), and run without root.
       - Kubernetes cannot remove an ephemeral container from a pod. It ends after an hour and stays in the pod's
         description. See RV(left_behind).
     type: str
@@ -124,8 +126,8 @@ seealso:
   - module: netguard.lockdown.cluster_network_info
   - module: netguard.lockdown.network_policies
 notes:
-  - Needs the right to C(list) pods, namespaces and nodes, to C(get) the namespace kube-system and pods, and to C(get) and
-    C(create) C(pods/exec) in the namespaces of the pods that try.
+  - Needs the right to C(list) pods, namespaces and nodes, to C(get) the namespace kube-system and pods, and to C(get)
+    and C(create) C(pods/exec) in the namespaces of the pods that try.
   - Proof by the API server needs C(get) on C(pods/proxy) and C(nodes/proxy), O(ephemeral_image) needs C(patch) on
     C(pods/ephemeralcontainers).
 """
@@ -172,7 +174,8 @@ probed:
   type: bool
   sample: true
 verdict:
-  description: The worst verdict of all cells, C(pass), C(fail) or C(inconclusive). Also C(inconclusive) without any cell.
+  description: The worst verdict of all cells, C(pass), C(fail) or C(inconclusive). Also C(inconclusive) without any
+    cell.
   returned: success
   type: str
   sample: pass
@@ -281,10 +284,10 @@ cells:
       sample: allow
     observed:
       description:
-        - C(connected), C(refused), C(timed_out), C(unreachable), C(dns_answered), or C(dns_failed) for a connection to a
-          name server that gave no proper answer.
-        - C(no_tool) if no container has a suitable program, C(missing) if the pod is gone, C(restarted) if its container
-          was restarted meanwhile, C(not_probed) if it could not be tried, C(failed) for anything else.
+        - C(connected), C(refused), C(timed_out), C(unreachable), C(dns_answered), or C(dns_failed) for a connection
+          to a name server that gave no proper answer.
+        - C(no_tool) if no container has a suitable program, C(missing) if the pod is gone, C(restarted) if its
+          container was restarted meanwhile, C(not_probed) if it could not be tried, C(failed) for anything else.
       type: str
       sample: connected
     verdict:
@@ -325,7 +328,8 @@ cells:
       type: str
       sample: bash
 sockets:
-  description: The subject's sockets that carried data from or to other hosts before anything was tried. Empty in check mode.
+  description: The subject's sockets that carried data from or to other hosts before anything was tried. Empty in
+    check mode.
   returned: success
   type: list
   elements: dict

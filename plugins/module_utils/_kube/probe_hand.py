@@ -47,11 +47,15 @@ class Hand:
         """Find a program, and read the open sockets if asked. A failure is kept for the attempts."""
         try:
             self._find_tool()
-            if listing:
-                self._read_sockets()
         except LockdownError as error:
             self.error = error
             self._note(error)
+            return
+        if listing:
+            try:
+                self._read_sockets()
+            except LockdownError as error:
+                self.error = error
 
     def attempt(self, destinations: t.Sequence[tools.Destination], seconds: int) -> list[Observation]:
         """One observation per destination; never an error for what is wrong with the pod."""

@@ -21,6 +21,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_plan
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_sockets import Listing, judge_sockets
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_targets import Targets, read_targets
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_world import World, WorldPod
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.ephemeral import Ephemeral
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.probe_hand import Hand
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.probe_life import Vantage
@@ -176,10 +177,11 @@ class ProbeRun:
         self._hands = {key: Hand(self._session, pod, None, self._ephemeral) for key, pod in pods.items()}
         with ThreadPoolExecutor(max_workers=self._task.parallel) as pool:
             list(pool.map(lambda key: self._hands[key].find(listing=key in ours), self._hands))
-        refused = [self._hands[key].error for key in ours]
-        if refused and all(refused):
-            # Not one of our pods can be used: a missing right, as a rule, that is better said once.
-            raise t.cast("LockdownError", refused[0])
+        errors = [self._hands[key].error for key in ours]
+        refused = [error for error in errors if isinstance(error, ApiError) and error.lacks_right]
+        if refused and len(refused) == len(errors):
+            # Without the right nothing can be tried at all, and that is better said once.
+            raise refused[0]
 
     def _plan_forbidden(
         self, plan: Plan, permits: Permits, subjects: t.Sequence[WorldPod], control: Hand | None
