@@ -36,6 +36,7 @@ CONTRACT = Contract(
         "accept_no_pods": {"type": "bool", "default": False},
         "accept_unisolated_pods": {"type": "bool", "default": False},
         "server_dry_run": {"type": "bool", "default": True},
+        "policy_apis": {"type": "list", "elements": "str"},
         "lock_timeout": {"type": "float", "default": 40.0},
     },
     work=_work,
