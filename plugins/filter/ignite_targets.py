@@ -53,6 +53,10 @@ _value:
       description: One rule for each entry, with C(protocol), C(port) (an integer) and C(cidrs).
       type: list
       elements: dict
+    entity:
+      description: >-
+        The API server as Cilium names it, with C(ports) (integers) and C(additive), null where addresses are enough.
+      type: dict
     endpoints:
       description: The API server's endpoints as C(ADDRESS:PORT), for the annotation of the policies.
       type: list

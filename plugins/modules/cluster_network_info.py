@@ -36,11 +36,19 @@ options:
         address of the Service was translated. Most do.
       - V(service) is the cluster IP of the Service C(default/kubernetes), for engines that judge before that.
       - V(both) gives both as separate targets.
-      - V(auto) chooses by the policy engine that the cluster shows. An unknown one gets V(both). Where Cilium's
-        resources exist and an API server may run on a node, no form is certain and the module fails.
+      - V(entity) gives V(endpoints), and RV(api_server.entity) besides, for a CiliumNetworkPolicy that names the API
+        server itself. Cilium's address blocks match no node.
+      - V(auto) chooses by the policy engine that the cluster shows. An unknown one gets V(both). Where no form is
+        certain to match, the module fails.
     type: str
-    choices: [auto, endpoints, service, both]
+    choices: [auto, endpoints, service, both, entity]
     default: auto
+  accept_unenforced:
+    description:
+      - Go on where the cluster is known to enforce no network policy. It is an error otherwise, because policies would
+        be stored and isolate nothing. It stays a warning.
+    type: bool
+    default: false
   extra_api_slices:
     description:
       - Names of further EndpointSlices of the Service C(default/kubernetes) to believe.
@@ -77,17 +85,23 @@ options:
     type: dict
     suboptions:
       namespace:
-        description: Namespace of the DNS pods.
+        description: Namespace of the DNS pods. Required with O(dns.service) and O(dns.pod_selector).
         type: str
-        required: true
       service:
         description: Name of the DNS Service.
         type: str
       pod_selector:
         description: Label selector of the DNS pods, where no Service has one.
         type: dict
+      addresses:
+        description:
+          - Addresses of name servers that are not pods, alone or besides the pods. For instance C(169.254.169.254) for
+            Cloud DNS on GKE, or a cache on every node that was not found by itself.
+          - They are allowed on port 53 only, unless O(dns.ports) says otherwise and there is no O(dns.pod_selector).
+        type: list
+        elements: str
       ports:
-        description: Ports on which these pods listen.
+        description: Ports on which these pods or addresses listen.
         type: list
         elements: dict
         suboptions:
@@ -100,6 +114,12 @@ options:
             description: Port number, 1 to 65535.
             type: int
             required: true
+  inspect_dns:
+    description:
+      - Whether to read the configuration of CoreDNS, to tell whether it asks servers outside of the cluster. One more
+        request. Where it cannot be read, RV(dns.forwards_outside) is null.
+    type: bool
+    default: false
   grace_seconds:
     description:
       - Seconds for which an address stays a target after it has vanished from the EndpointSlice, so that a rotation
@@ -135,7 +155,13 @@ EXAMPLES = r"""
     allowed_api_cidrs:
       - 172.30.0.0/24
 
-- name: Name the DNS where a cache on every node hides it
+- name: Name the server of Cloud DNS on GKE
+  netguard.lockdown.cluster_network_info:
+    dns:
+      addresses:
+        - 169.254.169.254
+
+- name: Name the DNS where more than one Service could be meant
   netguard.lockdown.cluster_network_info:
     dns:
       namespace: kube-system
@@ -207,7 +233,7 @@ api_server:
   type: dict
   contains:
     form:
-      description: The chosen form, one of C(endpoints), C(service) and C(both).
+      description: The chosen form, one of C(endpoints), C(service), C(both) and C(entity).
       type: str
       sample: endpoints
     form_requested:
@@ -241,6 +267,25 @@ api_server:
           type: list
           elements: str
           sample: [172.30.0.2/32, 172.30.0.3/32]
+    entity:
+      description: The API server as Cilium names it, null unless the form is C(entity).
+      type: dict
+      contains:
+        entities:
+          description: Names for C(toEntities).
+          type: list
+          elements: str
+          sample: [kube-apiserver]
+        ports:
+          description: Ports of the endpoints.
+          type: list
+          elements: int
+          sample: [6443]
+        additive:
+          description: Whether this Cilium knows C(enableDefaultDeny), so that the policy need not isolate (1.16 or
+            newer).
+          type: bool
+          sample: true
     endpoints:
       description: The addresses of the API servers.
       type: list
@@ -337,13 +382,35 @@ dns:
   type: dict
   contains:
     namespace:
-      description: Namespace of the DNS pods.
+      description: Namespace of the DNS pods, null if there are none.
       type: str
       sample: kube-system
     pod_selector:
-      description: Label selector of the DNS pods.
+      description: Label selector of the DNS pods, null if there are none.
       type: dict
       sample: {matchLabels: {k8s-app: kube-dns}}
+    addresses:
+      description: Name servers that only a rule by address reaches. Caches on every node are found by themselves.
+      type: list
+      elements: dict
+      contains:
+        cidr:
+          description: The block that holds just this address.
+          type: str
+          sample: 169.254.20.10/32
+        ports:
+          description: Its ports with C(protocol) and C(port).
+          type: list
+          elements: dict
+          sample: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+        origin:
+          description: C(node_local) for a cache on every node, C(user) for O(dns).
+          type: str
+          sample: node_local
+    forwards_outside:
+      description: Whether it asks servers outside of the cluster. Null if O(inspect_dns) is off or it cannot be told.
+      type: bool
+      sample: true
     ports:
       description: Ports on which the DNS pods listen. They may differ from the Service's port 53.
       type: list
@@ -415,19 +482,67 @@ dns:
       elements: dict
       contains: *source
 engine:
-  description: The policy engine, as far as the choice of the form needs it.
+  description: The policy engine and how it judges, which decides the form.
   returned: success
   type: dict
   contains:
     name:
-      description: C(cilium) or C(unknown).
+      description: >-
+        C(aks), C(antrea), C(aws-vpc-cni), C(azure-npm), C(calico), C(canal), C(cilium), C(eks-auto), C(flannel),
+        C(gke), C(gke-dataplane-v2), C(k3s), C(kindnet), C(kube-network-policies), C(kube-router), C(ovn-kubernetes),
+        C(weave) or C(unknown). C(aks) and C(gke) are nodes of these platforms without an engine.
       type: str
       sample: cilium
+    version:
+      description: Version of its agent by the image's tag, empty if that does not tell.
+      type: str
+      sample: v1.19.0
+    confidence:
+      description: C(certain) where it was seen to be installed, C(likely) where only its API is served, else C(none).
+      type: str
+      sample: certain
+    enforces:
+      description: Whether policies have an effect, null if that cannot be told.
+      type: bool
+      sample: true
+    judges:
+      description: >-
+        Whether a connection is judged C(after_translation) of the Service's address, C(before_translation), or
+        C(unknown).
+      type: str
+      sample: after_translation
+    cidr_matches_nodes:
+      description: Whether an address block matches nodes, null if that cannot be told.
+      type: bool
+      sample: false
+    cidr_matches_pods:
+      description: Whether an address block matches pods, null if that cannot be told.
+      type: bool
+      sample: false
+    limits:
+      description: What the engine is known not to do.
+      type: list
+      elements: str
+      sample: [an ipBlock matches no pod]
+    settings:
+      description: Those of its settings that matter here.
+      type: dict
+      sample: {kube-proxy-replacement: "false"}
+    also:
+      description: Names of further engines that are installed beside it.
+      type: list
+      elements: str
+      sample: []
+    policy_apis:
+      description: Served APIs, as C(GROUP/VERSION), whose policies can change what network policies do.
+      type: list
+      elements: str
+      sample: [cilium.io/v2]
     evidence:
       description: What gave it away.
       type: list
       elements: str
-      sample: [API group cilium.io is served, ConfigMap kube-system/cilium-config]
+      sample: [DaemonSet kube-system/cilium, ConfigMap kube-system/cilium-config]
 failure:
   description: What failed, as data. The message holds the same facts as a sentence.
   returned: failure

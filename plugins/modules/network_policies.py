@@ -56,7 +56,11 @@ options:
     default: present
   definitions:
     description:
-      - The wanted policies as whole Kubernetes objects. Only kind C(NetworkPolicy) of C(networking.k8s.io/v1).
+      - The wanted policies as whole Kubernetes objects of kind C(NetworkPolicy) of C(networking.k8s.io/v1).
+      - Beside them a C(CiliumNetworkPolicy) of C(cilium.io/v2), in one form only. Its C(egress) rules name the entity
+        C(kube-apiserver) and TCP ports, and C(enableDefaultDeny) is off for both directions, or left out for Cilium
+        before 1.16, which has no such field. One that isolates nothing is written first, and has to become valid
+        before anything else is written; one that isolates comes after the policies that permit something.
       - Every rule must name its peers, and C(policyTypes) must be explicit. An empty C(from) or C(to) would mean
         everyone, and is an error.
     type: list
@@ -119,6 +123,13 @@ options:
       - For use after something else than this module has shown that the policies do what they should.
     type: bool
     default: false
+  policy_apis:
+    description:
+      - The APIs of policies that the cluster serves, each as C(GROUP/VERSION). C(engine.policy_apis) of
+        M(netguard.lockdown.cluster_network_info) gives them.
+      - Without it the API server is asked, which is one more request.
+    type: list
+    elements: str
   lock_timeout:
     description:
       - Seconds to wait for another run that holds the Lease. The Lease of a run that died expires after 30 seconds.

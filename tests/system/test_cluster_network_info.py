@@ -28,7 +28,18 @@ DISCOVERY = "discovery.k8s.io/v1"
 NETWORKING = "networking.k8s.io/v1"
 HTTPS = [{"name": "https", "protocol": "TCP", "port": 6443}]
 NODE_ADDRESSES = ["192.0.2.17", "192.0.2.18"]
-PLACES_THAT_MAY_BE_NULL = {"dns", "dns.service", "failure.object"}
+PLACES_THAT_MAY_BE_NULL = {
+    "dns.forwards_outside",
+    "dns.namespace",
+    "dns.pod_selector",
+    "api_server.entity",
+    "engine.enforces",
+    "engine.cidr_matches_nodes",
+    "engine.cidr_matches_pods",
+    "dns",
+    "dns.service",
+    "failure.object",
+}
 
 
 class World:
@@ -146,7 +157,8 @@ class TestResult:
         assert found["dns"]["ports"] == [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
         assert found["dns"]["found_by"] == "cluster_configuration"
         assert found["dns"]["over_match"] == {"count": 0, "pods": []}
-        assert found["engine"] == {"name": "unknown", "evidence": []}
+        assert (found["engine"]["name"], found["engine"]["confidence"]) == ("unknown", "none")
+        assert found["engine"]["evidence"] == []
 
     def test_every_source_is_the_object_as_it_stands(self, world: World) -> None:
         found = world.run()
@@ -170,7 +182,7 @@ class TestResult:
         mark = world.plane.mark()
         assert world.run(resolve_dns=False)["dns"] is None
         asked = world.plane.audit(mark)
-        assert len(asked) <= 6
+        assert len(asked) <= 7
         assert {event.namespace for event in asked if event.resource == "endpointslices"} == {"default"}
         assert not [event for event in asked if event.resource == "pods"]
 
@@ -486,7 +498,10 @@ class TestDns:
         failure = world.run().failure
         assert failure["code"] == "dns_node_local"
         assert "option dns" in failure["next_step"]
-        assert world.run(dns={"namespace": "kube-system", "service": "kube-dns"})["dns"]["ports"]
+        answer = {"namespace": "kube-system", "service": "kube-dns", "addresses": ["169.254.20.10"]}
+        found = world.run(dns=answer)["dns"]
+        assert found["ports"]
+        assert [each["cidr"] for each in found["addresses"]] == ["169.254.20.10/32"]
 
     def test_an_address_without_a_service_is_an_error(self, world: World) -> None:
         world.change(self.KUBELET, self.set_cluster_dns("10.96.0.99"))
@@ -606,4 +621,4 @@ class TestCilium:
         self.api_server_on_a_node(world)
         found = world.run(form="endpoints")
         assert found["api_server"]["form_requested"] == "endpoints"
-        assert "Cilium" in warnings(found)
+        assert "cilium matches no Node" in warnings(found)

@@ -154,11 +154,14 @@ def test_the_writes_come_in_an_order_that_cuts_nobody_off(world: World) -> None:
     ]
 
 
-def test_a_converged_run_needs_three_requests(world: World) -> None:
+@pytest.mark.parametrize(("known", "requests"), [({"policy_apis": []}, 3), ({}, 4)])
+def test_a_converged_run_needs_three_requests_and_one_where_apis_are_unknown(
+    world: World, known: Json, requests: int
+) -> None:
     world.apply()
     world.mark()
-    world.apply()
-    assert len(world.requests()) == 3
+    world.apply(**known)
+    assert len(world.requests()) == requests
 
 
 def test_a_changed_plan_is_not_the_approved_one(world: World) -> None:

@@ -72,7 +72,8 @@ def arranged(programs: object) -> t.Iterator[ControlPlane]:
 def test_the_shipped_rights_are_enough_and_all_used(arranged: ControlPlane, tmp_path: Path) -> None:
     modules = Modules(arranged.token_kubeconfig("netguard-lockdown", "cache-ns"))
     mark = arranged.mark()
-    assert modules.run("cluster_network_info")["api_server"]
+    for resolve_dns in (True, False):
+        assert modules.run("cluster_network_info", {"resolve_dns": resolve_dns})["api_server"]
     instance: Json = {"namespace": "cache-ns", "instance": "ignite"}
     hand_made = ["deny-all-ingress-in-cache-ns", "netpol-cache-ns"]
     steps: list[Json] = [

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import engine, options
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import engine_records, options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import (
     Address,
     Network,
@@ -36,7 +36,7 @@ class UserAddress:
 class Options:
     """The user's word on the API server."""
 
-    form: str = engine.AUTO
+    form: str = engine_records.AUTO
     extra_slices: tuple[str, ...] = ()
     allowed: tuple[Network, ...] = ()
     addresses: tuple[UserAddress, ...] = ()
@@ -44,7 +44,7 @@ class Options:
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any]) -> Options:
         return cls(
-            form=params.get("form") or engine.AUTO,
+            form=params.get("form") or engine_records.AUTO,
             extra_slices=tuple(params.get("extra_api_slices") or []),
             allowed=tuple(
                 parse_network(text, f"allowed_api_cidrs[{index}]")
@@ -75,7 +75,7 @@ class Seen:
     endpoints: Raw | None
     ranges: Ranges
     nodes: frozenset[Address]
-    engine: engine.Detected
+    engine: engine_records.Detected
     recall: Recall | None = None
 
 
@@ -129,11 +129,27 @@ class ServiceAddress:
 
 
 @dataclass(frozen=True)
+class Entity:
+    """The API server under the name that Cilium has for it, on the ports where endpoints answer.
+
+    `additive` tells that its policy can be kept from isolating the pods that it selects.
+    """
+
+    ports: tuple[int, ...]
+    additive: bool
+    entities: tuple[str, ...] = ("kube-apiserver",)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {"entities": list(self.entities), "ports": list(self.ports), "additive": self.additive}
+
+
+@dataclass(frozen=True)
 class ApiServer:
     """The resolved API server."""
 
-    form: engine.Form
+    form: engine_records.Form
     targets: tuple[Target, ...]
+    entity: Entity | None
     endpoints: tuple[Endpoint, ...]
     service: ServiceAddress
     not_ready: tuple[tuple[str, int], ...]
@@ -147,6 +163,7 @@ class ApiServer:
             "form_requested": self.form.requested,
             "form_reason": self.form.reason,
             "targets": [target.as_dict() for target in self.targets],
+            "entity": self.entity.as_dict() if self.entity else None,
             "endpoints": [endpoint.as_dict() for endpoint in self.endpoints],
             "service": self.service.as_dict(),
             "not_ready": [{"address": address, "port": port} for address, port in self.not_ready],

@@ -8,12 +8,13 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import api_trust, engine
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import api_trust, engine, engine_records
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.api_records import (
     FROM_MEMORY,
     FROM_USER,
     ApiServer,
     Endpoint,
+    Entity,
     ForeignHost,
     Options,
     Recall,
@@ -46,6 +47,7 @@ def resolve(wanted: Options, seen: Seen) -> ApiServer:
     return ApiServer(
         form=form,
         targets=_targets(form, endpoints, service),
+        entity=_entity(form, endpoints),
         endpoints=endpoints,
         service=service,
         not_ready=_not_ready(witnesses, wanted),
@@ -100,16 +102,22 @@ def _kept(
     return [entry for entry in remembered if entry not in refused], dropped
 
 
-def _targets(form: engine.Form, endpoints: t.Iterable[Endpoint], service: ServiceAddress) -> tuple[Target, ...]:
+def _targets(form: engine_records.Form, endpoints: t.Iterable[Endpoint], service: ServiceAddress) -> tuple[Target, ...]:
     by_port: dict[int, list[str]] = {}
     for endpoint in endpoints:
         by_port.setdefault(endpoint.port, []).append(str(host_network(endpoint.address)))
-    targets = [Target(engine.ENDPOINTS, port, tuple(by_port[port])) for port in sorted(by_port)]
+    targets = [Target(engine_records.ENDPOINTS, port, tuple(by_port[port])) for port in sorted(by_port)]
     blocks = tuple(str(host_network(address)) for address in service.cluster_ips)
     return (
         *(targets if form.uses_endpoints else []),
-        *([Target(engine.SERVICE, service.port, blocks)] if form.uses_service else []),
+        *([Target(engine_records.SERVICE, service.port, blocks)] if form.uses_service else []),
     )
+
+
+def _entity(form: engine_records.Form, endpoints: t.Iterable[Endpoint]) -> Entity | None:
+    if not form.uses_entity:
+        return None
+    return Entity(tuple(sorted({endpoint.port for endpoint in endpoints})), form.additive)
 
 
 def _service_address(raw: Raw) -> ServiceAddress:
@@ -134,7 +142,7 @@ def _service_address(raw: Raw) -> ServiceAddress:
     return ServiceAddress(tuple(sorted(cluster_ips, key=lambda ip: (ip.version, int(ip)))), chosen.number)
 
 
-def _refuse_nameless(service: ServiceAddress, form: engine.Form, wanted: Options) -> None:
+def _refuse_nameless(service: ServiceAddress, form: engine_records.Form, wanted: Options) -> None:
     if not service.cluster_ips and (form.uses_service or not wanted.addresses):
         raise LockdownError(
             "api_fqdn_service",

@@ -76,12 +76,14 @@ _Table = tuple[tuple[str, str, _Reader], ...]
 _RESOLVE: _Table = (
     _CLUSTER_UID,
     ("api_form", "form", options.text),
+    ("accept_unenforced", "accept_unenforced", options.flag),
     ("extra_api_slices", "extra_api_slices", options.words),
     ("allowed_api_cidrs", "allowed_api_cidrs", options.words),
     ("api_server_addresses", "api_server_addresses", _addresses),
     ("grace_seconds", "grace_seconds", _seconds),
     ("profile", "resolve_dns", _wants_dns),
     ("dns", "dns", options.mapping),
+    ("inspect_dns", "inspect_dns", options.flag),
 )
 _APPLY: _Table = (
     _CLUSTER_UID,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.dns_cache import DnsAddress
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.dns_service import (
     BY_USER,
     Candidate,
@@ -56,10 +57,13 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Dns:
-    """The resolved DNS."""
+    """The resolved DNS. Without pods (`pod_selector` is None) it is reached by `addresses` alone.
+
+    `forwards_outside` tells whether it asks servers outside of the cluster; None is "not known".
+    """
 
     namespace: str
-    pod_selector: Raw
+    pod_selector: Raw | None
     ports: tuple[DnsPort, ...]
     service: Candidate | None
     found_by: str
@@ -67,11 +71,15 @@ class Dns:
     over_match: tuple[str, ...]
     sources: tuple[Source, ...]
     warnings: tuple[str, ...] = ()
+    addresses: tuple[DnsAddress, ...] = ()
+    forwards_outside: bool | None = None
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
-            "namespace": self.namespace,
-            "pod_selector": dict(self.pod_selector),
+            "namespace": self.namespace or None,
+            "pod_selector": None if self.pod_selector is None else dict(self.pod_selector),
+            "addresses": [each.as_dict() for each in self.addresses],
+            "forwards_outside": self.forwards_outside,
             "ports": [port.as_dict() for port in self.ports],
             "service": self.service.as_dict() if self.service else None,
             "found_by": self.found_by,
@@ -153,6 +161,11 @@ def resolve_user(choice: UserDns, pods: t.Sequence[Raw]) -> Dns:
     )
 
 
+def by_address() -> Dns:
+    """A DNS that no pod of this cluster serves, at the user's word; its addresses are yet to be added."""
+    return Dns("", None, (), None, BY_USER, (), (), ())
+
+
 def _slices(service: Candidate, raws: t.Sequence[Raw]) -> tuple[Slice, ...]:
     return tuple(from_slice(raw) for raw in of_service(raws, service.namespace, service.name))
 
@@ -163,7 +176,8 @@ def _nobody_ready(services: t.Sequence[Candidate]) -> LockdownError:
         "dns_not_ready",
         f"The cluster's DNS has no ready backend: Service {', '.join(names)}",
         "its EndpointSlices hold no ready endpoint, so its target ports are unknown",
-        "Wait until a DNS pod is ready, or set resolve_dns to false if no DNS is to be allowed",
+        "Wait until a DNS pod is ready; if pods ask a server that is no pod, give dns.addresses; or set resolve_dns to "
+        "false if no DNS is to be allowed",
         obj=services[0].ref,
         details={"services": names},
     )

@@ -29,7 +29,7 @@ WELL_KNOWN: tuple[tuple[str, str], ...] = (
     ("kube-system", "coredns"),
     ("openshift-dns", "dns-default"),
 )
-_GIVE_PODS = "Give its pods and ports in option dns (namespace, pod_selector, ports)"
+_GIVE_PODS = "Give its pods and ports in option dns (namespace, pod_selector, ports), or its address (addresses)"
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,17 @@ class DnsPort:
 
 @dataclass(frozen=True)
 class UserDns:
-    """The user's word: a Service, or pods with their ports."""
+    """The user's word: a Service, or pods with their ports; and addresses, alone or besides."""
 
     namespace: str
     service: str | None
     pod_selector: Raw | None
     ports: tuple[DnsPort, ...]
+    addresses: tuple[Address, ...] = ()
+
+    @property
+    def by_address_only(self) -> bool:
+        return not self.service and self.pod_selector is None
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any]) -> UserDns | None:
@@ -68,8 +73,13 @@ class UserDns:
         ports = {
             DnsPort(port["protocol"], options.port(port["port"], "dns.ports")) for port in given.get("ports") or []
         }
+        addresses = [
+            _server_address(text, f"dns.addresses[{index}]") for index, text in enumerate(given.get("addresses") or [])
+        ]
+        _check_combination(given, addresses, ports)
         return cls(
-            namespace=options.dns_label(given["namespace"], "dns.namespace"),
+            namespace=options.dns_label(given["namespace"], "dns.namespace") if given.get("namespace") else "",
+            addresses=tuple(dict.fromkeys(addresses)),
             service=options.dns_label(given["service"], "dns.service") if given.get("service") else None,
             pod_selector=selector,
             ports=tuple(sorted(ports, key=lambda port: port.order)),
@@ -124,12 +134,16 @@ def with_cluster_ip(address: Address, services: t.Iterable[RawT]) -> RawT | None
     return next((service for service in services if str(address) in cluster_ips(service)), None)
 
 
-def by_configuration(found: t.Mapping[Address, Raw | None], config_map: Raw) -> Candidates:
-    """The one Service behind all name servers of the cluster's configuration."""
+def by_configuration(
+    found: t.Mapping[Address, Raw | None], config_map: Raw, caches: t.Collection[Address] = ()
+) -> Candidates | None:
+    """The one Service behind all name servers of the cluster's configuration; None where only caches answer there."""
     source = Source.of(config_map)
     for address, service in found.items():
-        if service is None:
+        if service is None and address not in caches:
             raise _no_service(address, source)
+    if not any(found.values()):
+        return None
     unique = {metadata(service)["uid"]: candidate(service) for service in found.values() if service}
     services = tuple(unique.values())
     if len(services) > 1:
@@ -217,9 +231,9 @@ def _no_service(address: Address, source: Source) -> LockdownError:
         return LockdownError(
             "dns_node_local",
             f"Pods ask the link-local address {address} for names",
-            f"clusterDNS of {source} names it and no Service has it: a cache on every node answers there",
-            "Name the DNS Service behind the cache in option dns (namespace, service), and allow the cache's "
-            "address as an extra flow if the policy engine asks for it",
+            f"clusterDNS of {source} names it, no Service has it, and no cache that was found listens there",
+            f"If a cache on every node answers there, give option dns its address (addresses: [{address}]) and the "
+            "Service behind it (namespace, service)",
             details={"address": str(address)},
         )
     return LockdownError(
@@ -241,6 +255,24 @@ def _port_names(spec: Raw) -> dict[str, str]:
         for port in spec.get("ports") or []
         if port.get("port") == DNS_PORT and (port.get("protocol") or "TCP") in ("UDP", "TCP")
     }
+
+
+def _server_address(text: t.Any, where: str) -> Address:
+    address = parse_address(text, where)
+    if address.is_unspecified or address.is_multicast or address.is_loopback:
+        raise options.invalid(where, f"no name server of a pod has the address {address}")
+    return address
+
+
+def _check_combination(
+    given: t.Mapping[str, t.Any], addresses: t.Sequence[Address], ports: t.Collection[DnsPort]
+) -> None:
+    if (given.get("service") or given.get("pod_selector") is not None) and not given.get("namespace"):
+        raise options.invalid("dns.namespace", "a Service or pods are in a namespace")
+    # A metadata service may answer under the same address: its other ports hand out credentials.
+    odd = [port.port for port in ports if port.port != DNS_PORT]
+    if odd and given.get("pod_selector") is None and any(map(is_metadata, addresses)):
+        raise options.invalid("dns.ports", f"an address of metadata services may get port {DNS_PORT} only")
 
 
 def _check_pods(selector: t.Any, ports: t.Any) -> None:

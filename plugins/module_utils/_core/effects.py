@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cilium_policy, selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.policy import (
     DIRECTIONS,
     Policy,
     isolates,
+    normal_selector,
     normal_spec,
+    selector_of,
 )
 
 
 def permissions(policy: Policy) -> set[str]:
     """One sentence for each peer and port that the policy permits."""
+    if cilium_policy.is_one(policy):
+        return cilium_policy.permissions(policy)
     spec = normal_spec(policy)
-    subject = _subject(spec)
+    subject = _subject(policy)
     return {
         _sentence(direction, subject, peer, port)
         for direction, rules, peers in DIRECTIONS
@@ -31,7 +35,7 @@ def permissions(policy: Policy) -> set[str]:
 
 def isolations(policy: Policy) -> set[tuple[str, str]]:
     """(direction, subject) for each direction in which the policy isolates its pods."""
-    subject = _subject(normal_spec(policy))
+    subject = _subject(policy)
     return {(direction.lower(), subject) for direction in isolates(policy)}
 
 
@@ -76,8 +80,8 @@ def _plain_names(selector: selectors.Selector) -> list[str]:
     return []
 
 
-def _subject(spec: Policy) -> str:
-    return _pods(spec["podSelector"])
+def _subject(policy: Policy) -> str:
+    return _pods(normal_selector(selector_of(policy)))
 
 
 def _pods(selector: selectors.Selector | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, policy
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cilium_policy, ownership, policy
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.canonical import digest
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.effects import difference
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
@@ -112,7 +112,7 @@ def make_plan(wanted: Wanted, live: t.Sequence[Policy], *, instance: str) -> Pla
     changes += _deletions(wanted, live, instance)
     changes += [_replacement(name, live, instance) for name in wanted.replace if _named(live, name)]
     changes += [_restoration(saved, by_key.get(_key(saved))) for saved in wanted.restore]
-    return Plan(tuple(sorted(changes, key=_order)), tuple(live))
+    return Plan(tuple(in_order(changes)), tuple(live))
 
 
 def _change(definition: Policy, live: Policy | None, instance: str) -> Change:
@@ -126,8 +126,9 @@ def _change(definition: Policy, live: Policy | None, instance: str) -> Change:
             "Rename or remove that policy, or choose another instance name",
             obj=policy.reference(definition),
         )
-    if policy.view(live, definition) == policy.view(definition):
-        return Change(NONE, live, definition, "it is as wanted")
+    kept = cilium_policy.as_stored(definition, live)
+    if policy.view(live, kept) == policy.view(kept):
+        return Change(NONE, live, kept, "it is as wanted")
     others = ownership.foreign_spec_owners(live)
     if others:
         return Change(REPAIR, live, definition, f"it was edited by {', '.join(item['manager'] for item in others)}")
@@ -178,20 +179,33 @@ def _refuse_duplicates(definitions: t.Sequence[Policy]) -> None:
         )
 
 
+def in_order(changes: t.Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=_order)
+
+
 def _order(change: Change) -> tuple[int, str]:
     """Allow before deny, then what goes; what isolates goes before what permits.
 
     At every step each pod has at least the permissions that it has in both the old and the new state.
+    What only adds comes first and goes last. A CiliumNetworkPolicy that isolates permits too little by
+    itself: it comes after the policy that permits the rest, and goes before it.
     """
     if change.action == RESTORE:
         return 0, change.name
-    if change.deletes:
-        return (5 if policy.allows_something(change.subject) else 4) if change.action == DELETE else 3, change.name
-    return (1 if policy.allows_something(change.subject) else 2), change.name
+    subject = change.subject
+    partial = cilium_policy.is_one(subject) and not cilium_policy.is_additive(subject)
+    if change.action == REPLACE:
+        return 5, change.name
+    if change.action == DELETE:
+        last = 9 if cilium_policy.is_additive(subject) else 8
+        return (7 if partial else last if policy.allows_something(subject) else 6), change.name
+    first = 1 if cilium_policy.is_additive(subject) else 2
+    return (3 if partial else first if policy.allows_something(subject) else 4), change.name
 
 
 def _named(live: t.Sequence[Policy], name: str) -> Policy | None:
-    return next((item for item in live if policy.name_of(item) == name), None)
+    """The NetworkPolicy of that name: no other kind can be handed over."""
+    return next((item for item in live if policy.name_of(item) == name and not cilium_policy.is_one(item)), None)
 
 
 def _key(item: Policy) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cilium_policy, ownership, selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.canonical import canonical_json
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import parse_network
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
@@ -21,7 +21,10 @@ Policy = t.Mapping[str, t.Any]
 Json = dict[str, t.Any]
 
 # The kinds this collection may write, and where the API serves them. A further kind is a further entry.
-RESOURCES: dict[tuple[str, str], str] = {("networking.k8s.io/v1", "NetworkPolicy"): "networkpolicies"}
+RESOURCES: dict[tuple[str, str], str] = {
+    ("networking.k8s.io/v1", "NetworkPolicy"): "networkpolicies",
+    (cilium_policy.API_VERSION, cilium_policy.KIND): cilium_policy.RESOURCE,
+}
 
 DIRECTIONS: tuple[tuple[str, str, str], ...] = (("Ingress", "ingress", "from"), ("Egress", "egress", "to"))
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -41,6 +44,8 @@ def name_of(policy: Policy) -> str:
 
 def isolates(policy: Policy) -> list[str]:
     """The directions in which the pods it selects are isolated: policyTypes with the API's default."""
+    if cilium_policy.is_one(policy):
+        return cilium_policy.isolates(policy)
     spec = policy["spec"]
     types = spec.get("policyTypes") or (["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
     return [name for name, _rules, _peers in DIRECTIONS if name in types]
@@ -48,6 +53,8 @@ def isolates(policy: Policy) -> list[str]:
 
 def rules_of(policy: Policy, direction: str) -> list[Json]:
     """The rules that take effect in a direction."""
+    if cilium_policy.is_one(policy):
+        return cilium_policy.rules(policy, direction)
     if direction not in isolates(policy):
         return []
     return list(policy["spec"].get(direction.lower()) or [])
@@ -57,12 +64,21 @@ def allows_something(policy: Policy) -> bool:
     return any(rules_of(policy, direction) for direction in ("Ingress", "Egress"))
 
 
+def selector_of(policy: Policy) -> selectors.Selector:
+    """The selector of the pods that the policy is for."""
+    if cilium_policy.is_one(policy):
+        return cilium_policy.selector(policy)
+    return policy["spec"].get("podSelector") or {}
+
+
 def selects(policy: Policy, labels: selectors.Labels) -> bool:
-    return selectors.matches(policy["spec"].get("podSelector") or {}, labels)
+    return selectors.matches(selector_of(policy), labels)
 
 
 def normal_spec(policy: Policy) -> Json:
     """The spec without what means nothing: order, duplicates, defaults, empty lists."""
+    if cilium_policy.is_one(policy):
+        return cilium_policy.normal_spec(policy)
     spec: Json = {
         "podSelector": normal_selector(policy["spec"].get("podSelector") or {}),
         "policyTypes": isolates(policy),
@@ -151,6 +167,8 @@ def manifest(policy: Policy, *, only_ours: bool) -> Json:
 def apply_configuration(definition: Policy) -> Json:
     """The body for server-side apply. Both rule lists are always there, so that we own them and a
     rule that someone adds to a list we left out cannot survive."""
+    if cilium_policy.is_one(definition):
+        return cilium_policy.apply_configuration(definition)
     spec = {**definition["spec"]}
     for _direction, rules, _peers in DIRECTIONS:
         spec[rules] = list(spec.get(rules) or [])
@@ -168,7 +186,8 @@ def prepare(definition: t.Any, *, namespace: str, instance: str, where: str) -> 
         raise _invalid(where, "metadata.name is missing or not a valid object name")
     where = f"{where} ({definition['kind']} {metadata['name']})"
     _check_metadata(metadata, namespace, where)
-    _check_spec(definition.get("spec"), where)
+    check = cilium_policy.check_spec if cilium_policy.is_one(definition) else _check_spec
+    check(definition.get("spec"), where)
     _check_extra(definition, {"apiVersion", "kind", "metadata", "spec"}, where)
     labels = {**(metadata.get("labels") or {}), **ownership.labels_for(instance)}
     return {**definition, "metadata": {**metadata, "namespace": namespace, "labels": labels}}

@@ -129,7 +129,7 @@ class Preflight:
 
     def _check_pods(self, accepted: Accepted) -> None:
         if self._allows and not self.covered() and not accepted.no_pods:
-            chosen = "; ".join(selectors.describe(item["spec"].get("podSelector"), "all pods") for item in self._allows)
+            chosen = "; ".join(selectors.describe(policy.selector_of(item), "all pods") for item in self._allows)
             raise LockdownError(
                 "no_pods",
                 "The pod selector matches no pod",
@@ -210,7 +210,7 @@ def peer_queries(definitions: t.Sequence[Policy]) -> list[PeerQuery]:
     for item in definitions:
         for direction, _rules, peers in policy.DIRECTIONS:
             for rule in policy.rules_of(item, direction):
-                for peer in rule[peers]:
+                for peer in rule.get(peers) or []:
                     if not peer.get("ipBlock"):
                         query = _peer_query(item, peer)
                         queries.setdefault((query.policy, query.sentence), query)
@@ -233,7 +233,7 @@ def _isolation(policies: t.Iterable[Policy], labels: t.Mapping[str, str]) -> set
 
 def _representative(item: Policy) -> Pod:
     """A pod that the policy selects, as far as equality requirements tell."""
-    selector = item["spec"].get("podSelector") or {}
+    selector = policy.selector_of(item)
     labels = dict(selector.get("matchLabels") or {})
     for rule in selector.get("matchExpressions") or []:
         if rule["operator"] in ("In", "Exists"):

@@ -8,7 +8,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, ranges, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    cilium_policy,
+    options,
+    peers,
+    ranges,
+    selectors,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import (
     Network,
     host_network,
@@ -17,6 +23,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr impor
     parse_network,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.clients import Finding
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.dns_service import DNS_PORT
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import Block, Flow, Target
 
@@ -28,6 +35,7 @@ class Judged:
     """What rules are rendered from, typed; with errors, nothing may be rendered."""
 
     api_server: list[dict[str, t.Any]] = field(default_factory=list)
+    entity: dict[str, t.Any] | None = None
     endpoints: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     dns: dict[str, t.Any] | None = None
@@ -37,6 +45,7 @@ class Judged:
     def as_record(self) -> dict[str, t.Any]:
         return {
             "api_server": self.api_server,
+            "entity": self.entity,
             "endpoints": self.endpoints,
             "kept": self.kept,
             "dns": self.dns,
@@ -59,6 +68,7 @@ def judge_targets(targets: t.Any, flows: t.Sequence[Flow], accepted: t.Collectio
         lambda fields: None if "dns" in wanted else _refuse_names(fields),
         lambda fields: _dns(judged, fields, protocols) if "dns" in wanted else None,
         lambda fields: _ranges(judged, fields, flows, accepted),
+        lambda fields: _engine(judged, fields),
     )
     for step in steps:
         with options.collected(judged.errors):
@@ -73,6 +83,7 @@ def _api_server(judged: Judged, fields: Fields) -> None:
     if not listed:
         raise options.invalid(where, "it holds no address, and a rule without one would allow everyone")
     judged.api_server = [_rule(entry, f"{where}[{index}]") for index, entry in enumerate(listed)]
+    judged.entity = _entity(part.get("entity"), "targets.api_server.entity")
     kept_where = "targets.api_server.kept"
     judged.kept = [_kept(entry, kept_where) for entry in options.entries(part.get("kept"), kept_where)]
     judged.endpoints = [
@@ -81,6 +92,19 @@ def _api_server(judged: Judged, fields: Fields) -> None:
         for cidr in rule["cidrs"]
         if listed[index].get("via") == "endpoints"
     ]
+
+
+def _entity(given: t.Any, where: str) -> dict[str, t.Any] | None:
+    """The API server as Cilium names it. No other entity is an API server."""
+    if options.is_unset(given):
+        return None
+    fields = options.mapping(given, where)
+    if options.words(fields.get("entities"), f"{where}.entities") != [cilium_policy.ENTITY]:
+        raise options.invalid(f"{where}.entities", f"the only one is {cilium_policy.ENTITY}")
+    ports = [options.port(port, f"{where}.ports") for port in options.sequence(fields.get("ports"), f"{where}.ports")]
+    if not ports:
+        raise options.invalid(f"{where}.ports", "it holds no port, and a rule without one would allow all")
+    return {"ports": ports, "additive": options.flag(fields.get("additive"), f"{where}.additive")}
 
 
 def _refuse_names(fields: Fields) -> None:
@@ -127,25 +151,65 @@ def _pair(address: str, port: int) -> str:
 def _dns(judged: Judged, fields: Fields, protocols: t.Sequence[str]) -> None:
     where = "targets.dns"
     part = options.mapping(fields.get("dns"), where)
-    selector = part.get("pod_selector")
-    selectors.validate(selector, f"{where}.pod_selector")
-    if peers.is_wide(selector):
-        raise options.invalid(f"{where}.pod_selector", "it demands no label, so any pod would be DNS")
-    ports = [
-        {
-            "protocol": options.choice(entry.get("protocol"), f"{where}.ports", options.PROTOCOLS),
-            "port": options.port(entry.get("port"), f"{where}.ports"),
-        }
-        for entry in options.entries(part.get("ports"), f"{where}.ports")
+    addresses = [
+        _dns_address(entry, f"{where}.addresses[{index}]")
+        for index, entry in enumerate(options.entries(part.get("addresses") or [], f"{where}.addresses"))
     ]
-    missing = [name for name in protocols if all(port["protocol"] != name for port in ports)]
+    selector = part.get("pod_selector")
+    if selector is not None or not addresses:
+        selectors.validate(selector, f"{where}.pod_selector")
+        if peers.is_wide(selector):
+            raise options.invalid(f"{where}.pod_selector", "it demands no label, so any pod would be DNS")
+    ports = _dns_ports(part.get("ports"), f"{where}.ports") if selector is not None else []
+    every = [*ports, *(port for address in addresses for port in address["ports"])]
+    missing = [name for name in protocols if all(port["protocol"] != name for port in every)]
     if missing:
         raise options.invalid(f"{where}.ports", f"it holds no {' and no '.join(missing)} port")
     judged.dns = {
-        "namespace": options.dns_label(part.get("namespace"), f"{where}.namespace"),
+        "namespace": options.dns_label(part.get("namespace"), f"{where}.namespace") if selector is not None else None,
         "pod_selector": selector,
         "ports": ports,
+        "addresses": addresses,
     }
+    if part.get("forwards_outside") is True:
+        message = (
+            "The cluster's DNS asks servers outside for names that it does not know: data can leave in such names. "
+            "Only profile minimal closes that"
+        )
+        judged.findings.append(Finding("dns_forwards_outside", "warning", where, message))
+
+
+def _dns_ports(given: t.Any, where: str) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "protocol": options.choice(entry.get("protocol"), where, options.PROTOCOLS),
+            "port": options.port(entry.get("port"), where),
+        }
+        for entry in options.entries(given, where)
+    ]
+
+
+def _dns_address(entry: Fields, where: str) -> dict[str, t.Any]:
+    """A name server by its address. Under a metadata service's address, other ports hand out credentials."""
+    network = parse_network(entry.get("cidr"), f"{where}.cidr")
+    if network != host_network(network.network_address):
+        raise options.invalid(f"{where}.cidr", f"{network} is wider than the one address of a name server")
+    ports = _dns_ports(entry.get("ports"), f"{where}.ports")
+    odd = [port["port"] for port in ports if port["port"] != DNS_PORT]
+    if odd and is_metadata(network.network_address):
+        raise options.invalid(f"{where}.ports", f"an address of metadata services may get port {DNS_PORT} only")
+    return {"cidr": str(network), "ports": ports}
+
+
+def _engine(judged: Judged, fields: Fields) -> None:
+    """What a reviewer must know about the engine."""
+    part = _part(fields, "targets", "engine")
+    name = part.get("name") or "unknown"
+    if part.get("enforces") is False:
+        message = f"NOTHING IS ISOLATED: {name} enforces no network policy"
+        judged.findings.append(Finding("not_enforced", "warning", "targets.engine", message))
+    for limit in options.words(part.get("limits"), "targets.engine.limits"):
+        judged.findings.append(Finding("engine_limit", "note", "targets.engine", f"{name}: {limit}"))
 
 
 def _ranges(judged: Judged, fields: Fields, flows: t.Sequence[Flow], accepted: t.Collection[str]) -> None:

@@ -6,24 +6,29 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
     api_records,
     api_server,
     api_trust,
     cluster,
+    corefile,
     dns,
+    dns_cache,
     dns_service,
     engine,
+    engine_records,
     grace,
     options,
     ownership,
     selectors,
 )
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.endpoints import SERVICE_NAME_LABEL
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Source
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.services import Services
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
 Params = t.Mapping[str, t.Any]
@@ -42,9 +47,13 @@ def resolve_network(session: Session, params: Params) -> Json:
     uid, version, sources = _identity(session, params.get("cluster_uid"))
     nodes = session.list(f"{_CORE}/nodes")
     ranges = _ranges(session, nodes)
-    detected = _engine(session)
-    service = session.get(f"{_DEFAULT}/services/{api_trust.NAME}")
-    candidates = _candidates(session, choice) if params["resolve_dns"] else None
+    daemon_sets = session.list("/apis/apps/v1/daemonsets")
+    detected = _engine(session, nodes, daemon_sets)
+    cache = dns_cache.node_cache(daemon_sets) if params["resolve_dns"] else dns_cache.NodeCache()
+    doubts = engine.check_enforced(detected, params["accept_unenforced"])
+    services = Services(session, at_once=params["resolve_dns"])
+    service = services.get(api_trust.NAMESPACE, api_trust.NAME)
+    candidates = _candidates(session, services, choice, cache) if params["resolve_dns"] else None
     slices = _slices(session, candidates)
     api = api_server.resolve(
         wanted,
@@ -59,6 +68,8 @@ def resolve_network(session: Session, params: Params) -> Json:
         ),
     )
     resolved, pods = _dns(session, choice, candidates, slices) if params["resolve_dns"] else (None, [])
+    if resolved:
+        resolved = _completed(session, resolved, pods, cache, choice, inspect=params["inspect_dns"])
     hosts = api_server.foreign_hosts(pods)
     return {
         "changed": False,
@@ -66,7 +77,14 @@ def resolve_network(session: Session, params: Params) -> Json:
         "api_server": {**api.as_dict(), "foreign_hosts": [host.as_dict() for host in hosts]},
         "dns": resolved.as_dict() if resolved else None,
         "engine": detected.as_dict(),
-        "warnings": [*api.warnings, *map(str, hosts), *(resolved.warnings if resolved else ())],
+        "warnings": [
+            *doubts,
+            *detected.warnings,
+            *api.warnings,
+            *map(str, hosts),
+            *(resolved.warnings if resolved else ()),
+            *dns_cache.doubts(resolved.addresses if resolved else (), detected),
+        ],
     }
 
 
@@ -104,37 +122,32 @@ def _ranges(session: Session, nodes: t.Sequence[Json]) -> cluster.Ranges:
     return cluster.kubeadm_ranges(config_map) if config_map else ranges
 
 
-def _engine(session: Session) -> engine.Detected:
-    detected = engine.detect(group["name"] for group in session.get("/apis").get("groups") or [])
-    if detected.engine is None or detected.engine.settings_from is None:
-        return detected
-    namespace, name = detected.engine.settings_from
-    return detected.with_settings(session.find(f"{_CORE}/namespaces/{namespace}/configmaps/{name}"))
+def _engine(session: Session, nodes: t.Sequence[Json], daemon_sets: t.Sequence[Json]) -> engine_records.Detected:
+    around = engine_records.Surroundings(frozenset(session.api_versions()), tuple(daemon_sets), tuple(nodes))
+    maps = {
+        (namespace, name): session.find(f"{_CORE}/namespaces/{namespace}/configmaps/{name}")
+        for namespace, name in engine.settings_wanted(around)
+    }
+    return engine.detect(around, maps)
 
 
-def _candidates(session: Session, choice: dns_service.UserDns | None) -> dns_service.Candidates | None:
+def _candidates(
+    session: Session, services: Services, choice: dns_service.UserDns | None, cache: dns_cache.NodeCache
+) -> dns_service.Candidates | None:
     """The Services that may be the DNS; None where the user named pods."""
     if choice and not choice.service:
         return None
     if choice and choice.service:
-        service = session.find(f"{_CORE}/namespaces/{choice.namespace}/services/{choice.service}")
+        service = services.find(choice.namespace, choice.service)
         return dns_service.by_user(choice.namespace, choice.service, service)
     config_map = session.find(f"{_KUBE_SYSTEM}/configmaps/kubelet-config")
     addresses = dns_service.cluster_dns(config_map) if config_map else ()
     if config_map and addresses:
-        return dns_service.by_configuration(_with_cluster_ips(session, addresses), config_map)
-    return dns_service.by_name(session.list(f"{_CORE}/services"))
-
-
-def _with_cluster_ips(session: Session, addresses: t.Sequence[Address]) -> dict[Address, Json | None]:
-    """The Service behind each address. The API finds a Service by its first cluster IP only."""
-    known: list[Json] = []
-    for address in addresses:
-        if dns_service.with_cluster_ip(address, known) is None:
-            known += session.list(f"{_CORE}/services", {"fieldSelector": f"spec.clusterIP={address}"})
-    if any(dns_service.with_cluster_ip(address, known) is None for address in addresses):
-        known = session.list(f"{_CORE}/services")
-    return {address: dns_service.with_cluster_ip(address, known) for address in addresses}
+        found = services.with_cluster_ips(addresses)
+        configured = dns_service.by_configuration(found, config_map, cache.addresses)
+        if configured:
+            return configured
+    return dns_service.by_name(services.all())
 
 
 def _slices(session: Session, candidates: dns_service.Candidates | None) -> list[Json]:
@@ -162,11 +175,45 @@ def _dns(
 ) -> tuple[dns.Dns, list[Json]]:
     if candidates is None:
         chosen = t.cast("dns_service.UserDns", choice)
+        if chosen.by_address_only:
+            return dns.by_address(), []
         pods = _pods(session, chosen.namespace, chosen.pod_selector or {})
         return dns.resolve_user(chosen, pods), pods
     decided = dns.choose(candidates, slices)
     pods = _pods(session, decided.service.namespace, decided.selector)
     return dns.resolve(decided, pods), pods
+
+
+def _completed(
+    session: Session,
+    resolved: dns.Dns,
+    pods: t.Sequence[Json],
+    cache: dns_cache.NodeCache,
+    choice: dns_service.UserDns | None,
+    *,
+    inspect: bool,
+) -> dns.Dns:
+    """The DNS with what answers by address, and where asked for, with what its configuration says."""
+    known = {each.address: each for each in cache.as_addresses()}
+    known.update({each.address: each for each in (dns_cache.by_user(choice) if choice else ())})
+    return replace(
+        resolved,
+        addresses=tuple(known.values()),
+        sources=(*resolved.sources, *cache.sources),
+        forwards_outside=_forwards(session, pods) if inspect else None,
+    )
+
+
+def _forwards(session: Session, pods: t.Sequence[Json]) -> bool | None:
+    place = corefile.config_map_of(pods)
+    if place is None:
+        return None
+    try:
+        return corefile.forwards(session.find(f"{_CORE}/namespaces/{place[0]}/configmaps/{place[1]}"))
+    except ApiError as error:
+        if error.lacks_right:
+            return None
+        raise
 
 
 def _pods(session: Session, namespace: str, selector: t.Mapping[str, t.Any]) -> list[Json]:

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    cilium_policy,
     cluster,
     options,
     ownership,
@@ -51,6 +52,7 @@ class Task:
     server_dry_run: bool
     mark_verified: bool
     check_mode: bool
+    policy_apis: t.Collection[str] | None
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any], *, check_mode: bool) -> Task:
@@ -84,6 +86,7 @@ class Task:
             server_dry_run=params["server_dry_run"],
             mark_verified=params["mark_verified"],
             check_mode=check_mode,
+            policy_apis=params["policy_apis"],
         )
 
 
@@ -104,6 +107,7 @@ class PolicyRun:
         self._task = task
         self._record = UndoRecord(session, task.namespace, task.instance)
         self._uid = ""
+        self._apis = task.policy_apis
 
     def execute(self) -> Json:
         self._uid = self._cluster_uid()
@@ -120,19 +124,28 @@ class PolicyRun:
     def _preview(self, judged: Judged) -> str:
         if not self._task.server_dry_run:
             return "local"
-        return policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=True)
+        return policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=True)[0]
 
     def _judge(self) -> Judged:
         history = self._record.read() if self._needs_history() else None
         target = history.target(self._task.revision) if history and self._task.operation == undo.ROLLBACK else None
-        live = policy_writer.list_policies(self._session, self._task.namespace)
-        made = plan.make_plan(self._wanted(history, target), live, instance=self._task.instance)
+        wanted = self._wanted(history, target)
+        live = policy_writer.list_policies(
+            self._session, self._task.namespace, wanted.definitions, cilium=self._serves(cilium_policy.API_VERSION)
+        )
+        made = plan.make_plan(wanted, live, instance=self._task.instance)
         digest = made.digest(cluster_uid=self._uid, namespace=self._task.namespace, instance=self._task.instance)
         self._check_digest(made, digest, history)
         pods = self._session.list(f"/api/v1/namespaces/{self._task.namespace}/pods")
         preflight = Preflight.of(made, self._task.instance, pods)
         preflight.check(self._task.accepted)
         return Judged(made, preflight, digest, history, target)
+
+    def _serves(self, api_version: str) -> bool:
+        """Whether the cluster has this API; asked once, unless the task says which there are."""
+        if self._apis is None:
+            self._apis = self._session.api_versions()
+        return api_version in self._apis
 
     def _needs_history(self) -> bool:
         if self._task.operation == undo.ROLLBACK:
@@ -194,7 +207,7 @@ class PolicyRun:
             judged = self._judge()
             if not judged.plan.writes:
                 return self._result(judged, dry_run="none", peers=peers)
-            mode = policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=False)
+            mode, changes = policy_writer.dry_run(self._session, judged.plan.writes, may_be_local=False)
             history = (judged.history or self._record.read()).begin(
                 judged.plan,
                 instance=self._task.instance,
@@ -205,7 +218,7 @@ class PolicyRun:
                 restores=judged.target.number if judged.target else None,
             )
             self._record.write(history)
-            self._write_all(judged.plan.writes, lease)
+            self._write_all(changes, lease)
             history = history.mark(undo.APPLIED)
             self._record.write(history)
         return self._result(judged, dry_run=mode, peers=peers, head=history.head)
@@ -216,6 +229,8 @@ class PolicyRun:
             lease.renew()
             try:
                 done.append((change, policy_writer.write(self._session, change)))
+                if change.applies and change.after and cilium_policy.is_additive(change.after):
+                    policy_writer.wait_valid(self._session, change.after)
             except LockdownError as error:
                 raise self._stopped(change, error, done) from error
 

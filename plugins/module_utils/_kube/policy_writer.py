@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
+from dataclasses import replace
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, plan, policy
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cilium_policy, ownership, plan, policy
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
 # A restored policy is not ours: its fields must not look as if it were.
 RESTORE_MANAGER = "netguard.lockdown-restore"
+_VALID_SECONDS = 15.0
+_POLL_SECONDS = 0.25
 
 
 def path_of(item: policy.Policy, *, with_name: bool = True) -> str:
@@ -23,13 +27,17 @@ def path_of(item: policy.Policy, *, with_name: bool = True) -> str:
     return f"{collection}/{policy.name_of(item)}" if with_name else collection
 
 
-def list_policies(session: Session, namespace: str) -> list[Json]:
-    """All policies of the namespace, of every kind that this collection may write."""
-    return [
-        item
-        for (api_version, _kind), resource in policy.RESOURCES.items()
-        for item in session.list(f"/apis/{api_version}/namespaces/{namespace}/{resource}")
-    ]
+def list_policies(session: Session, namespace: str, wanted: t.Iterable[policy.Policy], *, cilium: bool) -> list[Json]:
+    """The NetworkPolicies of the namespace, and those policies of other kinds that are ours or have a wanted name.
+
+    :arg cilium: whether the cluster serves Cilium's policies.
+    """
+    names = {policy.name_of(item) for item in wanted if cilium_policy.is_one(item)}
+    found = session.list(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
+    if not cilium:
+        return found
+    others = session.list(f"/apis/{cilium_policy.API_VERSION}/namespaces/{namespace}/{cilium_policy.RESOURCE}")
+    return [*found, *(item for item in others if ownership.has_our_labels(item) or policy.name_of(item) in names)]
 
 
 def write(session: Session, change: plan.Change, *, dry_run: bool = False) -> Json | None:
@@ -57,7 +65,9 @@ def write(session: Session, change: plan.Change, *, dry_run: bool = False) -> Js
 def take_back(session: Session, change: plan.Change, written: Json | None) -> None:
     """Undo one change that was written a moment ago."""
     if change.before is None:
-        metadata = t.cast("Json", written)["metadata"]
+        # Cilium has written a status meanwhile.
+        latest = session.get(path_of(change.subject)) if cilium_policy.is_one(change.subject) else None
+        metadata = t.cast("Json", latest or written)["metadata"]
         session.delete(path_of(change.subject), uid=metadata["uid"], resource_version=metadata["resourceVersion"])
     elif change.action == plan.REPLACE:
         saved = policy.manifest(change.before, only_ours=False)
@@ -67,21 +77,63 @@ def take_back(session: Session, change: plan.Change, written: Json | None) -> No
         session.apply(path_of(saved), policy.apply_configuration(saved), force=True)
 
 
-def dry_run(session: Session, changes: t.Sequence[plan.Change], *, may_be_local: bool) -> str:
+def dry_run(
+    session: Session, changes: t.Sequence[plan.Change], *, may_be_local: bool
+) -> tuple[str, t.Sequence[plan.Change]]:
     """Ask the server to judge every change before the first is written: `server`, or `local`
-    where it does not let us ask."""
+    where it does not let us ask; with the changes as this server would store them, in their order."""
     try:
-        for change in changes:
-            write(session, change, dry_run=True)
+        stored = [_tried(session, change) for change in changes]
     except ApiError as error:
         if may_be_local and error.lacks_right:
-            return "local"
+            return "local", changes
         raise
-    return "server"
+    return "server", plan.in_order(stored)
+
+
+def _tried(session: Session, change: plan.Change) -> plan.Change:
+    """The change as the server would store it: an older Cilium drops the switch that keeps a policy from isolating,
+    and such a policy has another place in the order."""
+    if change.after is None or not change.applies:
+        write(session, change, dry_run=True)
+        return change
+    try:
+        answer = write(session, change, dry_run=True)
+    except ApiError as error:
+        # The API server does not drop an unknown field of an apply: it refuses it.
+        without = cilium_policy.without_switch(change.after)
+        if without == change.after or cilium_policy.SWITCH not in error.why:
+            raise
+        return _tried(session, replace(change, after=without))
+    return replace(change, after=cilium_policy.as_stored(change.after, t.cast("Json", answer)))
+
+
+def wait_valid(session: Session, item: policy.Policy) -> None:
+    """Wait until Cilium says that it has taken the policy in: it reads NetworkPolicies by another watch."""
+    deadline = time.monotonic() + _VALID_SECONDS
+    while True:
+        valid, words = cilium_policy.validity(session.get(path_of(item)))
+        if valid:
+            return
+        if valid is False or time.monotonic() >= deadline:
+            raise _not_valid(item, words if valid is False else "")
+        time.sleep(_POLL_SECONDS)
+
+
+def _not_valid(item: policy.Policy, words: str) -> LockdownError:
+    why = f"Cilium refuses it: {words}" if words else f"Cilium did not mark it as valid within {_VALID_SECONDS:.0f} s"
+    return LockdownError(
+        "not_valid",
+        f"{policy.reference(item)} does not take effect",
+        why,
+        "Look into the logs of the Cilium operator and agents",
+        obj=policy.reference(item),
+    )
 
 
 def _check_answer(answer: Json, wanted: policy.Policy) -> None:
     """An admission webhook may have changed the policy on its way."""
+    wanted = cilium_policy.as_stored(wanted, answer)
     if policy.view(answer, wanted) != policy.view(wanted) or not ownership.has_our_labels(answer):
         raise LockdownError(
             "not_as_planned",

@@ -78,17 +78,23 @@ class Session:
             raise from_status("GET", path, self.host, status, self._decode("GET", path, status, data))
         return data.decode(errors="replace")
 
+    def api_versions(self) -> list[str]:
+        """Every GROUP/VERSION that is served, apart from the core group."""
+        groups = self.get("/apis").get("groups") or []
+        return [each["groupVersion"] for group in groups for each in group.get("versions") or []]
+
+    def whole_page(self, path: str) -> list[Json] | None:
+        """All items of a collection, or None where one page does not hold them."""
+        page = self.get(path, {"limit": _PAGE})
+        return None if (page.get("metadata") or {}).get("continue") else _items(page)
+
     def list(self, path: str, query: Query | None = None) -> list[Json]:
         """All items of a collection, page by page, with their kind and apiVersion filled in."""
         items: list[Json] = []
         params: Json = {**(query or {}), "limit": _PAGE}
         while True:
             page = self.get(path, params)
-            kind = str(page.get("kind", "")).removesuffix("List")
-            for item in page.get("items") or []:
-                item.setdefault("kind", kind)
-                item.setdefault("apiVersion", page.get("apiVersion", ""))
-                items.append(item)
+            items += _items(page)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return items
@@ -174,6 +180,15 @@ class Session:
     def _note_clock(self, date: str | None) -> None:
         if date:
             self._clock_offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+
+
+def _items(page: Json) -> list[Json]:
+    kind = str(page.get("kind", "")).removesuffix("List")
+    items: list[Json] = list(page.get("items") or [])
+    for item in items:
+        item.setdefault("kind", kind)
+        item.setdefault("apiVersion", page.get("apiVersion", ""))
+    return items
 
 
 def _throttled_wait(retry_after: str | None) -> float:

@@ -18,8 +18,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._module.contract
 _DNS_SPEC: ArgumentSpec = {
     "type": "dict",
     "options": {
-        "namespace": {"type": "str", "required": True},
+        "namespace": {"type": "str"},
         "service": {"type": "str"},
+        "addresses": {"type": "list", "elements": "str"},
         "pod_selector": {"type": "dict"},
         "ports": {
             "type": "list",
@@ -30,9 +31,9 @@ _DNS_SPEC: ArgumentSpec = {
             },
         },
     },
-    "required_one_of": [["service", "pod_selector"]],
+    "required_one_of": [["service", "pod_selector", "addresses"]],
     "mutually_exclusive": [["service", "pod_selector"]],
-    "required_together": [["pod_selector", "ports"]],
+    "required_by": {"pod_selector": ["ports"]},
 }
 
 
@@ -45,12 +46,14 @@ CONTRACT = Contract(
     spec={
         **CONNECTION_SPEC,
         "cluster_uid": {"type": "str"},
-        "form": {"type": "str", "choices": ["auto", "endpoints", "service", "both"], "default": "auto"},
+        "form": {"type": "str", "choices": ["auto", "endpoints", "service", "both", "entity"], "default": "auto"},
+        "accept_unenforced": {"type": "bool", "default": False},
         "extra_api_slices": {"type": "list", "elements": "str", "default": []},
         "allowed_api_cidrs": {"type": "list", "elements": "str", "default": []},
         "api_server_addresses": {"type": "list", "elements": "raw", "default": []},
         "resolve_dns": {"type": "bool", "default": True},
         "dns": _DNS_SPEC,
+        "inspect_dns": {"type": "bool", "default": False},
         "grace_seconds": {"type": "int", "default": 0},
         "namespace": {"type": "str"},
         "instance": {"type": "str"},

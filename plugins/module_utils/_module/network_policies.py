@@ -37,6 +37,7 @@ CONTRACT = Contract(
         "accept_unisolated_pods": {"type": "bool", "default": False},
         "server_dry_run": {"type": "bool", "default": True},
         "mark_verified": {"type": "bool", "default": False},
+        "policy_apis": {"type": "list", "elements": "str"},
         "lock_timeout": {"type": "float", "default": 40.0},
     },
     work=_work,

@@ -19,6 +19,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.api_record
     Seen,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import Detected, Surroundings
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.grace import (
     KEPT_ANNOTATION,
     SEEN_ANNOTATION,
@@ -96,12 +97,28 @@ def node(name: str, *addresses: str, pod_cidrs: t.Sequence[str] = ()) -> Json:
     )
 
 
-def cilium(**settings: str) -> engine.Detected:
-    """A cluster that shows Cilium, with these lines in its ConfigMap."""
-    data = {key.replace("_", "-"): value for key, value in settings.items()}
-    return engine.detect(["apps", "cilium.io"]).with_settings(
-        obj("ConfigMap", "cilium-config", "kube-system", data=data)
-    )
+def daemon_set(name: str, *containers: Json, namespace: str = "kube-system") -> Json:
+    """An engine's DaemonSet; without containers, one with an image that tells no version."""
+    listed = list(containers) or [{"name": name, "image": "registry.example/agent@sha256:0123"}]
+    return obj("DaemonSet", name, namespace, "apps/v1", spec={"template": {"spec": {"containers": listed}}})
+
+
+def detect(*daemon_sets: Json, groups: t.Iterable[str] = (), nodes: t.Iterable[Json] = (), **data: t.Any) -> Detected:
+    """The engine of a cluster that shows these; every ConfigMap of settings holds `data`."""
+    around = Surroundings(frozenset(f"{group}/v1" for group in groups), daemon_sets, tuple(nodes))
+    lines = {key.replace("_", "-"): value for key, value in data.items()}
+    maps = {
+        (namespace, name): obj("ConfigMap", name, namespace, data=lines)
+        for namespace, name in engine.settings_wanted(around)
+    }
+    return engine.detect(around, maps)
+
+
+def cilium(version: str = "", **settings: t.Any) -> Detected:
+    """A cluster that shows Cilium, with these lines in its ConfigMap; without a version, only its API."""
+    agent = {"name": "cilium-agent", "image": f"quay.io/cilium/cilium:{version}@sha256:0123"}
+    agents = [daemon_set("cilium", agent)] if version else []
+    return detect(*agents, groups=["apps", "cilium.io"], **settings)
 
 
 def memory_policy(seen: str = "", kept: str = "", *, manager: str = ownership.FIELD_MANAGER, **changes: t.Any) -> Json:
@@ -126,7 +143,7 @@ def resolve_api(*slices: Json, seen: Json | None = None, **wanted: t.Any) -> Api
         "endpoints": None,
         "ranges": cluster.Ranges(),
         "nodes": frozenset(),
-        "engine": engine.Detected(None),
+        "engine": Detected(),
         **(seen or {}),
     }
     return api_server.resolve(Options.from_params(wanted), Seen(slices=list(slices), **facts))

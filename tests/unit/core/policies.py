@@ -39,6 +39,20 @@ def deny_all(name: str = "deny-all") -> Json:
     return definition(name, {})
 
 
+def cilium(name: str = "allow-api-server", *, additive: bool = True, **spec: t.Any) -> Json:
+    """The policy that names the API server."""
+    ports = [{"port": "6443", "protocol": "TCP"}]
+    made = definition(name, IGNITE)
+    switch = {"enableDefaultDeny": {"ingress": False, "egress": False}} if additive else {}
+    rule = {"toEntities": ["kube-apiserver"], "toPorts": [{"ports": ports}]}
+    return {
+        **made,
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "spec": {"endpointSelector": IGNITE, **switch, "egress": [rule], **spec},
+    }
+
+
 def live(wanted: Json, *, instance: str = INSTANCE) -> Json:
     """A policy of ours as the API server returns it after our apply."""
     labels = ownership.labels_for(instance)

@@ -345,7 +345,7 @@ class TestForm:
         seen = {"engine": cilium(), "nodes": frozenset({ip("172.30.0.2")})}
         found = resolve_api(api_slice("172.30.0.2"), seen=seen, form="endpoints")
         assert found.form.name == "endpoints"
-        assert any("Cilium" in warning for warning in found.warnings)
+        assert any("cilium" in warning for warning in found.warnings)
 
 
 # properties

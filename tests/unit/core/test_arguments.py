@@ -52,6 +52,8 @@ def test_every_argument_has_its_type() -> None:
         api_server_addresses=["172.30.0.2", {"address": "172.30.0.3", "port": "6443"}],
         grace_seconds="300",
         dns={"namespace": "kube-system"},
+        inspect_dns="yes",
+        accept_unenforced="no",
         replace_policies="one\n",
         expected_digest="sha256:1",
         accept_uncovered_pods="yes",
@@ -72,6 +74,8 @@ def test_every_argument_has_its_type() -> None:
         "grace_seconds": 300,
         "resolve_dns": True,
         "dns": {"namespace": "kube-system"},
+        "inspect_dns": True,
+        "accept_unenforced": False,
     }
     assert found.plugins["network_policies"] == {
         "cluster_uid": "4f9c",

@@ -11,6 +11,9 @@ import pytest
 from builders import (
     DNS_SLICE_PORTS,
     Json,
+    cilium,
+    daemon_set,
+    detect,
     dns_service,
     dns_slice,
     ip,
@@ -22,7 +25,7 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import dns
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import corefile, dns, dns_cache
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import dns_service as services
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.dns_service import Candidates, UserDns
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
@@ -42,6 +45,7 @@ class TestWhichService:
         config = kubelet_config("10.96.0.10")
         assert services.cluster_dns(config) == (ip("10.96.0.10"),)
         found = services.by_configuration({ip("10.96.0.10"): dns_service()}, config)
+        assert found
         assert [candidate.name for candidate in found.services] == ["kube-dns"]
         assert found.found_by == "cluster_configuration"
         assert [source.name for source in found.sources] == ["kubelet-config"]
@@ -52,6 +56,7 @@ class TestWhichService:
         found = services.by_configuration(
             {ip("10.96.0.10"): dual, ip("fd00::a"): dual}, kubelet_config("10.96.0.10", "fd00::a")
         )
+        assert found
         assert len(found.services) == 1
 
     def test_a_cluster_ip_in_another_spelling_is_the_same(self) -> None:
@@ -315,3 +320,119 @@ def test_only_ports_behind_the_services_port_53_come_out(ports: list[Json], read
     assert ready
     assert found.ports
     assert {(port.protocol, port.port) for port in found.ports} <= allowed
+
+
+def cache(name: str, *args: str, namespace: str = "kube-system") -> Json:
+    return daemon_set(name, {"name": "node-cache", "args": list(args)}, namespace=namespace)
+
+
+class TestNodeCache:
+    @pytest.mark.parametrize(
+        ("name", "args", "expected"),
+        [
+            ("node-local-dns", ["-localip", "169.254.20.10,10.96.0.10", "-conf", "x"], ["10.96.0.10", "169.254.20.10"]),
+            ("node-local-dns-pool-1", ["-localip=169.254.20.10"], ["169.254.20.10"]),
+            ("nodelocaldns", ["--localip", "169.254.25.10"], ["169.254.25.10"]),
+            ("node-local-dns", ["-localip", "fd00:10:96::a"], ["fd00:10:96::a"]),
+        ],
+    )
+    def test_it_says_itself_where_it_listens(self, name: str, args: list[str], expected: list[str]) -> None:
+        found = dns_cache.node_cache([cache(name, *args), cache("other")])
+        assert [str(address) for address in found.addresses] == expected
+        assert found.as_addresses()[0].as_dict()["ports"] == [
+            {"protocol": "UDP", "port": 53},
+            {"protocol": "TCP", "port": 53},
+        ]
+
+    @pytest.mark.parametrize("args", [[], ["-localip"], ["-localip", "__PILLAR__LOCAL__DNS__"]])
+    def test_one_that_does_not_say_so_is_an_error(self, args: list[str]) -> None:
+        with pytest.raises(LockdownError) as error:
+            dns_cache.node_cache([cache("node-local-dns", *args)])
+        assert code(error) == "dns_node_local"
+
+    def test_one_of_somebody_else_is_not_believed(self) -> None:
+        assert dns_cache.node_cache([cache("node-local-dns", "-localip", "1.1.1.1", namespace="x")]).addresses == ()
+
+    def test_where_blocks_match_no_node_the_doubt_is_said(self) -> None:
+        addresses = dns_cache.node_cache([cache("node-local-dns", "-localip", "169.254.20.10")]).as_addresses()
+        assert "169.254.20.10" in dns_cache.doubts(addresses, cilium("v1.19.0"))[0]
+        assert dns_cache.doubts(addresses, detect(daemon_set("calico-node"))) == []
+        assert dns_cache.doubts((), cilium("v1.19.0")) == []
+
+    def test_an_address_of_a_cache_needs_no_service(self) -> None:
+        local = ip("169.254.20.10")
+        assert services.by_configuration({local: None}, kubelet_config(str(local)), [local]) is None
+        both = services.by_configuration(
+            {local: None, ip("10.96.0.10"): dns_service()}, kubelet_config(str(local), "10.96.0.10"), [local]
+        )
+        assert both
+        assert [each.name for each in both.services] == ["kube-dns"]
+
+
+class TestUserAddresses:
+    def test_they_get_port_53_for_both_protocols(self) -> None:
+        choice = services.UserDns.from_params({"dns": {"addresses": ["169.254.169.254", "169.254.169.254"]}})
+        assert choice
+        assert choice.by_address_only
+        (found,) = dns_cache.by_user(choice)
+        assert found.as_dict() == {
+            "cidr": "169.254.169.254/32",
+            "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+            "origin": "user",
+        }
+
+    def test_other_ports_are_taken_for_other_addresses(self) -> None:
+        ports = [{"protocol": "UDP", "port": 5353}]
+        choice = services.UserDns.from_params({"dns": {"addresses": ["10.0.0.53", "fd00::53"], "ports": ports}})
+        assert choice
+        assert {each.ports[0].port for each in dns_cache.by_user(choice)} == {5353}
+        assert [each.as_dict()["cidr"] for each in dns_cache.by_user(choice)] == ["10.0.0.53/32", "fd00::53/128"]
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"addresses": ["ns.example.com"]},
+            {"addresses": ["10.0.0.0/24"]},
+            {"addresses": ["224.0.0.251"]},
+            {"addresses": ["::"]},
+            {"addresses": ["127.0.0.1"]},
+            {"addresses": ["169.254.169.254"], "ports": [{"protocol": "TCP", "port": 80}]},
+            {"addresses": ["169.254.169.254"], "service": "kube-dns"},
+        ],
+    )
+    def test_what_is_no_name_server_is_refused(self, given: Json) -> None:
+        with pytest.raises(LockdownError) as error:
+            services.UserDns.from_params({"dns": given})
+        assert code(error).startswith("invalid_")
+
+
+class TestCorefile:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            (
+                ".:53 {\n  kubernetes cluster.local\n  forward . /etc/resolv.conf {\n    max_concurrent 1000\n  }\n}",
+                True,
+            ),
+            (".:53 {\n  kubernetes cluster.local\n  # forward . 8.8.8.8\n}", False),
+            (".:53 {\n  import custom/*.override\n}", None),
+            (".:53 {\n  import custom/*.override\n  forward . 10.0.0.2\n}", True),
+            ("", False),
+        ],
+    )
+    def test_it_tells_whether_names_leave_the_cluster(self, text: str, expected: bool | None) -> None:
+        config = obj("ConfigMap", "coredns", "kube-system", data={"Corefile": text})
+        assert corefile.forwards(config) is expected
+
+    def test_one_that_is_not_there_tells_nothing(self) -> None:
+        assert corefile.forwards(None) is None
+        assert corefile.forwards(obj("ConfigMap", "coredns", "kube-system", data={})) is None
+
+    def test_it_is_the_one_that_a_dns_pod_mounts(self) -> None:
+        volumes = [
+            {"name": "token", "projected": {}},
+            {"name": "other", "configMap": {"name": "other", "items": [{"key": "x"}]}},
+            {"name": "config", "configMap": {"name": "rke2-coredns", "items": [{"key": "Corefile"}]}},
+        ]
+        assert corefile.config_map_of([pod("a"), pod("b", volumes=volumes)]) == ("kube-system", "rke2-coredns")
+        assert corefile.config_map_of([pod("a")]) is None

@@ -69,6 +69,7 @@ def test_what_rules_are_rendered_from_is_typed() -> None:
         "namespace": "kube-system",
         "pod_selector": {"matchLabels": {"k8s-app": "kube-dns"}},
         "ports": [{"protocol": "UDP", "port": 5353}, {"protocol": "TCP", "port": 5353}],
+        "addresses": [],
     }
 
 
@@ -84,6 +85,58 @@ def test_the_minimal_profile_needs_no_dns() -> None:
     for given_targets in (targets(), targets("dns", value=None), targets("dns", drop=True)):
         found = judge(given_targets, **minimal)
         assert (found.errors, found.dns) == ([], None)
+
+
+def test_the_api_server_as_an_entity_is_typed_and_checked() -> None:
+    given = {"entities": ["kube-apiserver"], "ports": ["6443"], "additive": True}
+    assert judge(targets("api_server", "entity", value=given)).entity == {"ports": [6443], "additive": True}
+    assert judge(targets("api_server", "entity", value=None)).entity is None
+    wrong: list[Json] = [{"entities": ["world"]}, {"ports": []}, {"ports": ["https"]}, {"additive": "perhaps"}]
+    for broken in wrong:
+        assert judge(targets("api_server", "entity", value={**given, **broken})).errors
+
+
+DNS_PORTS: list[Json] = [{"protocol": "UDP", "port": "53"}, {"protocol": "TCP", "port": 53}]
+
+
+def test_name_servers_by_address_are_typed_and_may_stand_alone() -> None:
+    address = {"cidr": "169.254.20.10/32", "ports": DNS_PORTS, "origin": "node_local"}
+    beside = judge(targets("dns", "addresses", value=[address]))
+    assert beside.errors == []
+    assert beside.dns is not None
+    assert beside.dns["addresses"][0]["ports"][0] == {"protocol": "UDP", "port": 53}
+    alone = judge(targets("dns", value={"namespace": None, "pod_selector": None, "ports": [], "addresses": [address]}))
+    assert alone.errors == []
+    assert alone.dns is not None
+    assert (alone.dns["pod_selector"], alone.dns["ports"]) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"cidr": "169.254.20.0/24"},
+        {"cidr": "here"},
+        {"cidr": "169.254.169.254/32", "ports": [{"protocol": "TCP", "port": 80}]},
+        {"ports": [{"protocol": "UDP", "port": 0}]},
+        {"ports": []},
+    ],
+)
+def test_a_name_server_that_is_no_single_address_on_its_port_stops_the_run(broken: Json) -> None:
+    address = {"cidr": "10.0.0.53/32", "ports": DNS_PORTS, **broken}
+    assert judge(targets("dns", value={"pod_selector": None, "addresses": [address]})).errors
+
+
+def test_a_dns_without_pods_and_addresses_stops_the_run() -> None:
+    assert judge(targets("dns", value={"pod_selector": None, "addresses": []})).errors
+
+
+def test_what_a_reviewer_must_know_of_engine_and_dns_is_a_finding() -> None:
+    given = targets("engine", value={"name": "flannel", "enforces": False, "limits": ["a limit"]})
+    given["dns"]["forwards_outside"] = True
+    found = {finding.code: finding for finding in judge(given).findings}
+    assert "NOTHING IS ISOLATED" in found["not_enforced"].message
+    assert found["engine_limit"].message == "flannel: a limit"
+    assert "minimal" in found["dns_forwards_outside"].message
 
 
 def test_pods_that_dial_a_name_need_dns() -> None:

@@ -94,6 +94,12 @@ class Dumper(yaml.SafeDumper):
 Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
 
 
+NODE_CACHE: Json = {
+    "cidr": "169.254.20.10/32",
+    "ports": [{"protocol": "UDP", "port": "53"}, {"protocol": "TCP", "port": 53}],
+}
+
+
 def rules(peer: Json, **changed: t.Any) -> Json:
     """Rules with one flow, as the template gets them."""
     flow = {
@@ -147,6 +153,27 @@ GOOD: dict[str, Json] = {
             },
         },
     },
+    "entity": {
+        "targets": {
+            **TARGETS,
+            "api_server": {
+                "targets": [ENDPOINTS],
+                "entity": {"entities": ["kube-apiserver"], "ports": ["6443"], "additive": True},
+            },
+        },
+    },
+    "name-servers": {
+        "targets": {
+            **TARGETS,
+            "dns": {**DNS, "addresses": [NODE_CACHE, {**NODE_CACHE, "cidr": "fd00::53/128"}]},
+        },
+    },
+    "name-servers-alone": {
+        "targets": {
+            **TARGETS,
+            "dns": {"namespace": None, "pod_selector": None, "ports": [], "addresses": [NODE_CACHE]},
+        },
+    },
     "minimal": MINIMAL,
     "file": {"targets": "{{ case_dir }}/targets.yml"},
 }
@@ -164,6 +191,7 @@ ALONE: dict[str, Json] = {
     "no-api-address": rules({"target": "api_server"}, api_server=[{"protocol": "TCP", "port": 1, "cidrs": []}]),
     "no-dns": rules({"target": "dns"}),
     "no-dns-port": rules({"target": "dns"}, dns={**DNS, "ports": [{"protocol": "UDP", "port": 53}]}),
+    "no-dns-pods": rules({"target": "dns"}, flow={"protocol": "UDP"}, dns={**DNS, "pod_selector": None}),
     "no-pods": rules({"pods": {}}),
     "no-names": rules({"namespaces": []}),
     "other-target": rules({"target": "internet"}),
@@ -360,6 +388,52 @@ def test_addresses_of_both_families_forms_and_memories(cases: Cases) -> None:
     assert policy["spec"]["egress"][2:4] == [
         rule("to", [block("2001:db8:ffff::2/128")], 6443),
         rule("to", [block("10.96.0.1/32")], 443),
+    ]
+
+
+def test_the_api_server_as_an_entity_is_a_policy_of_its_own_that_only_adds(cases: Cases) -> None:
+    name = "netguard-ignite-allow-api-server"
+    case = cases("entity")
+    assert case.policy(name) == {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {
+            "name": name,
+            "namespace": "cache-ns",
+            "labels": {"app.kubernetes.io/managed-by": "netguard.lockdown", "app.kubernetes.io/instance": "ignite"},
+        },
+        "spec": {
+            "endpointSelector": SERVERS["podSelector"],
+            "enableDefaultDeny": {"ingress": False, "egress": False},
+            "egress": [
+                {"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}]}
+            ],
+        },
+    }
+    assert case.policy("kustomization")["resources"] == [f"{each}.yaml" for each in (name, ALLOW, DENY)]
+    assert [item["kind"] for item in case.result["definitions"]] == [
+        "CiliumNetworkPolicy",
+        "NetworkPolicy",
+        "NetworkPolicy",
+    ]
+
+
+def test_name_servers_by_address_get_rules_beside_the_pods_or_alone(cases: Cases) -> None:
+    beside = cases("name-servers").policy(ALLOW)["spec"]["egress"]
+    assert [
+        entry["to"][0]["ipBlock"]["cidr"]
+        for entry in beside
+        if entry["ports"][0]["port"] == 53 and "ipBlock" in entry["to"][0]
+    ] == [
+        "169.254.20.10/32",
+        "fd00::53/128",
+        "169.254.20.10/32",
+        "fd00::53/128",
+    ]
+    alone = cases("name-servers-alone").policy(ALLOW)["spec"]["egress"]
+    assert alone[-2:] == [
+        rule("to", [block("169.254.20.10/32")], 53, protocol="UDP"),
+        rule("to", [block("169.254.20.10/32")], 53),
     ]
 
 
