@@ -23,6 +23,8 @@ description:
     that a run on another machine can undo it. A Lease of the same name admits one run at a time. Both are written only
     when there is something to change, so a converged run writes nothing.
   - If a write fails, the writes before it are taken back.
+  - What a GitOps controller (Argo CD, Flux) keeps is not changed, for it would be reverted. Pods that carry the sidecar
+    of a service mesh get no policies without DNS, and the flows that the sidecar needs besides are a warning.
 attributes:
   check_mode:
     support: full
@@ -96,7 +98,11 @@ options:
     type: bool
     default: false
   accept_foreign_policies:
-    description: Names of policies of others that may widen what the O(definitions) permit.
+    description:
+      - Names of policies of others that may widen what the O(definitions) permit.
+      - A policy of another kind than C(NetworkPolicy) is named C(KIND/NAME), as in V(AdminNetworkPolicy/monitoring).
+      - Where several groups have such a kind, it is named C(KIND.GROUP/NAME), as in
+        V(NetworkPolicy.crd.projectcalico.org/web).
     type: list
     elements: str
     default: []
@@ -286,6 +292,16 @@ preflight:
       description:
         - Policies of others that select the same pods, with V(name), V(owner), whether it V(widens) ours, the
           V(effects) it adds, and whether it is V(accepted).
+      type: list
+      elements: dict
+      sample: []
+    other_policies:
+      description:
+        - Policies of other kinds (AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy and those of
+          Cilium, Calico, Antrea and OVN-Kubernetes) that select the same pods, with V(kind), V(namespace), V(name) and
+          whether each is V(accepted).
+        - Their V(effect) is V(widens) (an error unless accepted), V(restricts), V(none) or V(inconclusive), with the
+          reason (V(why)). A kind that may not be listed is V(inconclusive) and has the name V(*).
       type: list
       elements: dict
       sample: []

@@ -13,6 +13,19 @@ FIELD_MANAGER = "netguard.lockdown"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 
+_GITOPS_MARKS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+_GITOPS_MANAGERS = {
+    "argocd-controller": "Argo CD",
+    "argocd-application-controller": "Argo CD",
+    "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+}
+
 Object = t.Mapping[str, t.Any]
 
 
@@ -44,6 +57,16 @@ def why_not_ours(obj: Object, instance: str) -> str:
     if has_our_labels(obj, instance):
         return f"it carries our labels, but its fields were written by {', '.join(managers)}"
     return f"it lacks the labels of instance {instance} and was written by {', '.join(managers)}"
+
+
+def gitops_owner(obj: Object) -> str:
+    """Which GitOps controller keeps the object, by its own marks; empty where none does."""
+    metadata = obj.get("metadata", {})
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    found = [f"{name} ({key}: {marks[key]})" for key, name in _GITOPS_MARKS.items() if key in marks]
+    managers = {str(entry.get("manager")) for entry in _entries(obj)}
+    found += [f"{name} (field manager {key})" for key, name in _GITOPS_MANAGERS.items() if key in managers]
+    return found[0] if found else ""
 
 
 def owned_keys(obj: Object, field: str) -> set[str]:

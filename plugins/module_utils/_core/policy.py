@@ -64,6 +64,10 @@ def allows_something(policy: Policy) -> bool:
     return any(rules_of(policy, direction) for direction in ("Ingress", "Egress"))
 
 
+def is_network_policy(policy: Policy) -> bool:
+    return not cilium_policy.is_one(policy)
+
+
 def selector_of(policy: Policy) -> selectors.Selector:
     """The selector of the pods that the policy is for."""
     if cilium_policy.is_one(policy):

@@ -8,9 +8,22 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, policy, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, policy, selectors, sidecars
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import (
+    Network,
+    host_network,
+    overlapping,
+    parse_address,
+    parse_network,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.effects import describe_peer, permissions
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.neighbours import (
+    INCONCLUSIVE,
+    RESTRICTS,
+    WIDENS,
+    Neighbour,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.plan import Plan
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.policy import Json, Policy
 
@@ -34,11 +47,20 @@ class Pod:
     name: str
     labels: t.Mapping[str, str]
     address: str = ""
+    containers: tuple[str, ...] = ()
+    name_servers: tuple[str, ...] = ()
 
     @classmethod
     def from_api(cls, obj: t.Mapping[str, t.Any]) -> Pod:
-        metadata, status = obj["metadata"], obj.get("status") or {}
-        return cls(str(metadata["name"]), metadata.get("labels") or {}, str(status.get("podIP") or ""))
+        metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+        listed = [each for key in ("containers", "initContainers") for each in spec.get(key) or []]
+        return cls(
+            name=str(metadata["name"]),
+            labels=metadata.get("labels") or {},
+            address=str(status.get("podIP") or ""),
+            containers=tuple(str(each.get("name", "")) for each in listed),
+            name_servers=tuple(map(str, (spec.get("dnsConfig") or {}).get("nameservers") or [])),
+        )
 
 
 def why_skipped(obj: t.Mapping[str, t.Any]) -> str:
@@ -58,6 +80,7 @@ class Preflight:
     instance: str
     pods: t.Sequence[Pod]
     skipped: t.Sequence[tuple[str, str]] = ()
+    neighbours: t.Sequence[Neighbour] = ()
 
     @classmethod
     def of(cls, plan: Plan, instance: str, objects: t.Sequence[t.Mapping[str, t.Any]]) -> Preflight:
@@ -84,6 +107,10 @@ class Preflight:
     def covered(self) -> list[Pod]:
         """The pods that an allow policy of this instance selects."""
         return [pod for pod in self.pods if _selecting(self._allows, pod)]
+
+    def subjects(self) -> list[t.Mapping[str, str]]:
+        """Labels of the pods that our policies permit something, running or to come."""
+        return [pod.labels for pod in [*self.covered(), *(_representative(item) for item in self._allows)]]
 
     def uncovered(self) -> list[Pod]:
         """Pods that this instance isolates and that no policy of anybody permits anything."""
@@ -112,17 +139,19 @@ class Preflight:
     def foreign(self) -> list[tuple[Policy, list[str]]]:
         """Policies of others that select our pods, each with what it adds to ours."""
         ours = set().union(*(permissions(item) for item in self._allows)) if self._allows else set()
-        subjects = [*self.covered(), *(_representative(item) for item in self._allows)]
+        subjects = self.subjects()
         found = []
         for item in self.plan.outcome():
             mine = ownership.belongs(item, self.instance)
-            if not mine and any(policy.selects(item, pod.labels) for pod in subjects):
+            if not mine and any(policy.selects(item, labels) for labels in subjects):
                 found.append((item, sorted(permissions(item) - ours)))
         return found
 
     def check(self, accepted: Accepted) -> None:
         """Raise for the first thing that the user has not accepted."""
+        self._check_gitops()
         self._check_pods(accepted)
+        self._check_sidecars()
         self._check_uncovered(accepted)
         self._check_foreign(accepted)
         self._check_unisolated(accepted)
@@ -148,8 +177,66 @@ class Preflight:
                 details={"pods": pods},
             )
 
+    def warnings(self) -> list[str]:
+        """What does not stop a run and still has to be known."""
+        found = [
+            f"{each.label}: {each.why}; whether it changes what our policies permit cannot be told"
+            for each in self.neighbours
+            if each.effect == INCONCLUSIVE
+        ]
+        found += [
+            f"{each.label} may deny our pods something: {each.why}"
+            for each in self.neighbours
+            if each.effect == RESTRICTS
+        ]
+        return [*found, *self._sidecar_warnings(), *self._name_server_warnings()]
+
+    def _sidecar_warnings(self) -> t.Iterator[str]:
+        for pod in self.covered():
+            for sidecar in sidecars.of_containers(pod.containers):
+                missing = sidecars.missing_flows(sidecar, _selecting(self._allows, pod))
+                if missing:
+                    needed = ", ".join(missing)
+                    yield f"Pod {pod.name} carries {sidecar.container}, which needs {needed}: add extra flows"
+
+    def _name_server_warnings(self) -> t.Iterator[str]:
+        for pod in self.covered():
+            blocks = _blocks(_selecting(self._allows, pod))
+            others = [text for text in pod.name_servers if not _is_local(text) and not _in_blocks(text, blocks)]
+            if others:
+                yield (
+                    f"Pod {pod.name} asks {', '.join(others)} for names (its dnsConfig), and no address block of our "
+                    "policies holds that; this is right only if it is the cluster IP of the DNS Service"
+                )
+
+    def _check_gitops(self) -> None:
+        owned = [(change.before, ownership.gitops_owner(change.before)) for change in self.plan.writes if change.before]
+        kept = [f"{policy.reference(item)} by {owner}" for item, owner in owned if owner]
+        if kept:
+            raise LockdownError(
+                "gitops_owned",
+                "Refused to change what a GitOps controller keeps",
+                f"it would be reverted or pruned: {', '.join(kept)}",
+                "Render the policies with entry point render of the role, and commit them to its repository",
+                details={"policies": kept},
+            )
+
+    def _check_sidecars(self) -> None:
+        """A mesh's sidecar finds its control plane by name."""
+        for pod in self.covered():
+            found = sidecars.of_containers(pod.containers)
+            if found and not sidecars.may_ask_names(_selecting(self._allows, pod)):
+                raise LockdownError(
+                    "sidecar_needs_dns",
+                    "Refused policies without DNS",
+                    f"pod {pod.name} carries {found[0].container}, which finds its control plane by name",
+                    "Use profile standard, or keep the mesh from injecting its sidecar into the Ignite pods",
+                    details={"pod": pod.name, "container": found[0].container},
+                )
+
     def _check_foreign(self, accepted: Accepted) -> None:
         names = [policy.name_of(item) for item, adds in self.foreign() if adds]
+        names += [each.label for each in self.neighbours if each.effect == WIDENS]
         open_names = sorted(set(names) - set(accepted.foreign_policies))
         if self._allows and open_names:
             raise LockdownError(
@@ -189,6 +276,17 @@ class Preflight:
                     "accepted": policy.name_of(item) in accepted.foreign_policies,
                 }
                 for item, adds in self.foreign()
+            ],
+            "other_policies": [
+                {
+                    "kind": each.kind,
+                    "namespace": each.namespace,
+                    "name": each.name,
+                    "effect": each.effect,
+                    "why": each.why,
+                    "accepted": each.label in accepted.foreign_policies,
+                }
+                for each in self.neighbours
             ],
             "peers": peers,
         }
@@ -239,6 +337,28 @@ def _representative(item: Policy) -> Pod:
         if rule["operator"] in ("In", "Exists"):
             labels.setdefault(rule["key"], (rule.get("values") or ["any"])[0])
     return Pod("", labels)
+
+
+def _blocks(policies: t.Iterable[Policy]) -> list[Network]:
+    return [
+        parse_network(peer["ipBlock"]["cidr"], "policy")
+        for item in policies
+        if policy.is_network_policy(item)
+        for rule in policy.rules_of(item, "Egress")
+        for peer in rule.get("to") or []
+        if peer.get("ipBlock")
+    ]
+
+
+def _in_blocks(text: str, blocks: t.Iterable[Network]) -> bool:
+    try:
+        return bool(overlapping(host_network(parse_address(text, "dnsConfig")), blocks))
+    except LockdownError:
+        return False
+
+
+def _is_local(text: str) -> bool:
+    return text.startswith("127.") or text == "::1"
 
 
 def _unique(pods: t.Sequence[Pod]) -> list[Pod]:

@@ -9,7 +9,7 @@ import getpass
 import os
 import socket
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
     cilium_policy,
@@ -28,7 +28,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.preflight 
     Preflight,
     peer_queries,
 )
-from ansible_collections.netguard.lockdown.plugins.module_utils._kube import policy_writer
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube import neighbour_reader, policy_writer
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.lease import Lease
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.undo_record import UndoRecord
@@ -130,22 +130,23 @@ class PolicyRun:
         history = self._record.read() if self._needs_history() else None
         target = history.target(self._task.revision) if history and self._task.operation == undo.ROLLBACK else None
         wanted = self._wanted(history, target)
-        live = policy_writer.list_policies(
-            self._session, self._task.namespace, wanted.definitions, cilium=self._serves(cilium_policy.API_VERSION)
-        )
+        others = neighbour_reader.read(self._session, self._task.namespace, self._policy_apis())
+        live = policy_writer.list_policies(self._session, self._task.namespace, wanted.definitions, others.cilium())
         made = plan.make_plan(wanted, live, instance=self._task.instance)
         digest = made.digest(cluster_uid=self._uid, namespace=self._task.namespace, instance=self._task.instance)
         self._check_digest(made, digest, history)
         pods = self._session.list(f"/api/v1/namespaces/{self._task.namespace}/pods")
         preflight = Preflight.of(made, self._task.instance, pods)
+        found = others.judged(self._session, self._task.namespace, preflight.subjects())
+        preflight = replace(preflight, neighbours=found)
         preflight.check(self._task.accepted)
         return Judged(made, preflight, digest, history, target)
 
-    def _serves(self, api_version: str) -> bool:
-        """Whether the cluster has this API; asked once, unless the task says which there are."""
+    def _policy_apis(self) -> t.Collection[str]:
+        """The APIs that the cluster serves; asked once, unless the task says which of policies there are."""
         if self._apis is None:
             self._apis = self._session.api_versions()
-        return api_version in self._apis
+        return self._apis
 
     def _needs_history(self) -> bool:
         if self._task.operation == undo.ROLLBACK:
@@ -350,4 +351,4 @@ def _warnings(judged: Judged) -> list[str]:
     cut_off = [pod.name for pod in judged.preflight.uncovered()]
     if cut_off:
         warnings.append(f"No allow policy covers these pods, they have no network: {', '.join(cut_off)}")
-    return warnings
+    return [*warnings, *judged.preflight.warnings()]

@@ -27,17 +27,20 @@ def path_of(item: policy.Policy, *, with_name: bool = True) -> str:
     return f"{collection}/{policy.name_of(item)}" if with_name else collection
 
 
-def list_policies(session: Session, namespace: str, wanted: t.Iterable[policy.Policy], *, cilium: bool) -> list[Json]:
-    """The NetworkPolicies of the namespace, and those policies of other kinds that are ours or have a wanted name.
+def list_policies(
+    session: Session, namespace: str, wanted: t.Iterable[policy.Policy], cilium: list[Json] | ApiError
+) -> list[Json]:
+    """The NetworkPolicies of the namespace, and those of Cilium's policies that are ours or have a wanted name.
 
-    :arg cilium: whether the cluster serves Cilium's policies.
+    :arg cilium: Cilium's policies of the namespace, or why they may not be read.
     """
     names = {policy.name_of(item) for item in wanted if cilium_policy.is_one(item)}
     found = session.list(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
-    if not cilium:
+    if isinstance(cilium, ApiError):
+        if names:
+            raise cilium
         return found
-    others = session.list(f"/apis/{cilium_policy.API_VERSION}/namespaces/{namespace}/{cilium_policy.RESOURCE}")
-    return [*found, *(item for item in others if ownership.has_our_labels(item) or policy.name_of(item) in names)]
+    return [*found, *(item for item in cilium if ownership.has_our_labels(item) or policy.name_of(item) in names)]
 
 
 def write(session: Session, change: plan.Change, *, dry_run: bool = False) -> Json | None:

@@ -34,7 +34,7 @@ class Recorded(Session):
     def __init__(self, folder: Path) -> None:
         # The base class would open a connection.
         self._server = _Server(folder)
-        self._transport = t.cast(Transport, self._server)
+        self.transport = t.cast(Transport, self._server)
         self._clock_offset = 0.0
         self.host = "https://recorded.example"
         self.source = str(folder)

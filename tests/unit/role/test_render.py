@@ -94,12 +94,6 @@ class Dumper(yaml.SafeDumper):
 Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
 
 
-NODE_CACHE: Json = {
-    "cidr": "169.254.20.10/32",
-    "ports": [{"protocol": "UDP", "port": "53"}, {"protocol": "TCP", "port": 53}],
-}
-
-
 def rules(peer: Json, **changed: t.Any) -> Json:
     """Rules with one flow, as the template gets them."""
     flow = {
@@ -160,18 +154,6 @@ GOOD: dict[str, Json] = {
                 "targets": [ENDPOINTS],
                 "entity": {"entities": ["kube-apiserver"], "ports": ["6443"], "additive": True},
             },
-        },
-    },
-    "name-servers": {
-        "targets": {
-            **TARGETS,
-            "dns": {**DNS, "addresses": [NODE_CACHE, {**NODE_CACHE, "cidr": "fd00::53/128"}]},
-        },
-    },
-    "name-servers-alone": {
-        "targets": {
-            **TARGETS,
-            "dns": {"namespace": None, "pod_selector": None, "ports": [], "addresses": [NODE_CACHE]},
         },
     },
     "minimal": MINIMAL,
@@ -415,25 +397,6 @@ def test_the_api_server_as_an_entity_is_a_policy_of_its_own_that_only_adds(cases
         "CiliumNetworkPolicy",
         "NetworkPolicy",
         "NetworkPolicy",
-    ]
-
-
-def test_name_servers_by_address_get_rules_beside_the_pods_or_alone(cases: Cases) -> None:
-    beside = cases("name-servers").policy(ALLOW)["spec"]["egress"]
-    assert [
-        entry["to"][0]["ipBlock"]["cidr"]
-        for entry in beside
-        if entry["ports"][0]["port"] == 53 and "ipBlock" in entry["to"][0]
-    ] == [
-        "169.254.20.10/32",
-        "fd00::53/128",
-        "169.254.20.10/32",
-        "fd00::53/128",
-    ]
-    alone = cases("name-servers-alone").policy(ALLOW)["spec"]["egress"]
-    assert alone[-2:] == [
-        rule("to", [block("169.254.20.10/32")], 53, protocol="UDP"),
-        rule("to", [block("169.254.20.10/32")], 53),
     ]
 
 
