@@ -222,7 +222,7 @@ def test_a_rejection_is_no_way_through(world: World, probes: Probes, table: Tabl
     subprocess.run([*place, "iptables", "-A", "OUTPUT", *rule], check=True, capture_output=True, timeout=30)
     closed = forbidden("closed", "egress", {"cidr": f"{OUTSIDE_ADDRESS}/32"}, 81)
     with table.case("flow_probe: an engine that rejects") as case:
-        options = {"default_forbidden": False, "deadline": 0}
+        options: Json = {"default_forbidden": False, "deadline": 0}
         record(case, probes.run(namespace, [c2()], control=probes.control, **options), {"c2": "pass: refused"})
         record(case, probes.run(namespace, [c2()], **options), {"c2": "fail: refused"})
         record(case, probes.run(namespace, [closed], control=probes.control, **options), {"closed": "fail: refused"})
