@@ -66,7 +66,7 @@ def test_what_a_flow_allows_is_not_forbidden() -> None:
     ]
     found, plan = tried(permits(world(ignite(0), NAMESERVER, OTHER, nodes=NODES), *allowed))
     assert found == {}
-    assert {(entry.flow, entry.why) for entry in plan.skipped} == {
+    assert {(entry.flow, entry.why) for entry in plan.left_out} == {
         (f"default-{name}", "the cluster has no such target")
         for name in ("kubelet", "other-namespace", "dns-other-port")
     }
