@@ -12,9 +12,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows impo
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_permits import Connection, Permits
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_plan import (
     Cell,
+    LeftOut,
     Place,
     Plan,
-    LeftOut,
     pod_place,
     target_places,
 )
