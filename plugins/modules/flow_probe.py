@@ -107,7 +107,7 @@ options:
     default: 8
   max_pods_per_peer:
     description:
-      - How many pods of a peer each pod tries, 1 to 1000. The others are reported in RV(not_tried); each pod begins
+      - How many pods of a peer each pod tries, 1 to 1000. The others are reported in RV(left_out); each pod begins
         with another one.
     type: int
     default: 16
@@ -200,8 +200,8 @@ summary:
       description: Cells that prove nothing.
       type: int
       sample: 0
-    skipped:
-      description: Number of entries in RV(not_tried).
+    left_out:
+      description: Number of entries in RV(left_out).
       type: int
       sample: 1
     forbidden_sockets:
@@ -398,7 +398,7 @@ sockets:
       description: The flow's reason, or why it is judged so.
       type: str
       sample: servers find each other and watch their ring
-not_tried:
+left_out:
   description: What was not tried although a flow says so. It does not change the verdict.
   returned: success
   type: list

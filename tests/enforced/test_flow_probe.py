@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Modules, Outcome
+from harness import Modules, Outcome, require_documented
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import ignite_needs
+from ansible_collections.netguard.lockdown.plugins.modules.flow_probe import RETURN
 from enforced.table import Case, Table
 from enforced.worlds import ADDRESS_URL, CLIENT_PORT, Ignite, Playbooks, World
 from lab import objects
@@ -35,6 +36,7 @@ HOLD = Path(__file__).with_name("hold.py")
 SUBJECT = {"name": "servers", "pod_selector": {"matchLabels": LABELS}}
 SERVE = ["httpd", "-f", "-p", str(CLIENT_PORT)]
 SLEEP = ["sleep", "3600"]
+NULLABLE = {"cells.from", "cells.to", "cells.baseline", "sockets.flow"}
 
 
 class Probes:
@@ -159,6 +161,7 @@ def test_an_open_namespace_and_the_same_locked(
     finally:
         held.kill()
         held.communicate()
+    require_documented(seen.result, RETURN, ["failure"], NULLABLE)
     assert not seen["changed"]
     assert tools_of(seen, shop) == {"nc"}
     assert tools_of(seen, ignite.namespace) == {"bash"}
@@ -219,7 +222,7 @@ def test_a_rejection_is_no_way_through(world: World, probes: Probes, table: Tabl
     subprocess.run([*place, "iptables", "-A", "OUTPUT", *rule], check=True, capture_output=True, timeout=30)
     closed = forbidden("closed", "egress", {"cidr": f"{OUTSIDE_ADDRESS}/32"}, 81)
     with table.case("flow_probe: an engine that rejects") as case:
-        options = {"default_forbidden": False, "deadline": 0}
+        options: Json = {"default_forbidden": False, "deadline": 0}
         record(case, probes.run(namespace, [c2()], control=probes.control, **options), {"c2": "pass: refused"})
         record(case, probes.run(namespace, [c2()], **options), {"c2": "fail: refused"})
         record(case, probes.run(namespace, [closed], control=probes.control, **options), {"closed": "fail: refused"})
@@ -238,6 +241,7 @@ def test_an_image_without_tools(world: World, probes: Probes, table: Table) -> N
             seen = probes.run(namespace, [c2()], control=probes.control, ephemeral_image=CLIENT_IMAGE)
             record(case, seen, dict.fromkeys(("c2", *OTHERS, *NAMES), "pass: timed_out"))
             case.record("changed", str(changed), str(seen["changed"]))
+            require_documented(seen.result, RETURN, ["failure"], NULLABLE)
             assert [entry["container"] for entry in seen["left_behind"]] == ["netguard-probe-1"]
 
 
@@ -268,6 +272,8 @@ def test_a_pod_that_goes_and_a_container_that_restarts(world: World, probes: Pro
         case.record("deleted meanwhile", "missing", found[gone])
         # It tries again in the new container.
         case.record("restarted meanwhile", "timed_out", found[restarted], seconds)
+    (after,) = world.cluster.pods(namespace, {"lab/probe": restarted})
+    assert after["status"]["containerStatuses"][0]["restartCount"] == 1
     assert seconds < 60
 
 

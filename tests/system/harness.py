@@ -12,6 +12,8 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 import ansible_collections.netguard.lockdown.plugins as collection_plugins
 from lab.environment import scrubbed_env
 
@@ -20,6 +22,7 @@ Json = dict[str, t.Any]
 MODULES = "ansible_collections.netguard.lockdown.plugins.modules"
 COLLECTIONS = Path(next(iter(collection_plugins.__path__))).parents[3]
 TIMEOUT_SECONDS = 120
+_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
 
 
 @dataclass
@@ -103,3 +106,27 @@ def run_playbook(
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
+
+
+def require_documented(
+    result: Json, documentation: str, without: t.Collection[str], nullable: t.Collection[str]
+) -> None:
+    """Require that a result has exactly the keys that RETURN promises, everywhere, each of the documented type."""
+    own = ("changed", "failed", "msg", "invocation", "warnings", "exception")
+    documented = {key: entry for key, entry in yaml.safe_load(documentation).items() if key not in without}
+    _agree({key: value for key, value in result.items() if key not in own}, documented, "", nullable)
+
+
+def _agree(value: Json, documented: Json, where: str, nullable: t.Collection[str]) -> None:
+    assert set(value) == set(documented), where
+    for key, entry in documented.items():
+        place = f"{where}.{key}".lstrip(".")
+        if value[key] is None:
+            assert place in nullable, place
+            continue
+        assert type(value[key]) is _TYPES[entry["type"]], place
+        parts = value[key] if entry["type"] == "list" else [value[key]]
+        if "elements" in entry:
+            assert all(type(part) is _TYPES[entry["elements"]] for part in parts), place
+        for part in parts if "contains" in entry else []:
+            _agree(part, entry["contains"], place, nullable)

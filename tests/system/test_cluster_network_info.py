@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from harness import Modules, Outcome
+from harness import Modules, Outcome, require_documented
 
 from ansible_collections.netguard.lockdown.plugins.modules.cluster_network_info import RETURN
 from lab import objects
@@ -241,28 +241,7 @@ class TestDocumentation:
         self.compare(failed.result, without=["cluster", "api_server", "dns", "engine"])
 
     def compare(self, result: Json, without: list[str]) -> None:
-        own = ("changed", "failed", "msg", "invocation", "warnings", "exception")
-        documented = {key: entry for key, entry in yaml.safe_load(RETURN).items() if key not in without}
-        agree({key: value for key, value in result.items() if key not in own}, documented, "")
-
-
-TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
-
-
-def agree(value: Json, documented: Json, where: str) -> None:
-    """The same keys here and below, each of the documented type."""
-    assert set(value) == set(documented), where
-    for key, entry in documented.items():
-        place = f"{where}.{key}".lstrip(".")
-        if value[key] is None:
-            assert place in PLACES_THAT_MAY_BE_NULL
-            continue
-        assert type(value[key]) is TYPES[entry["type"]], place
-        parts = value[key] if entry["type"] == "list" else [value[key]]
-        if "elements" in entry:
-            assert all(type(part) is TYPES[entry["elements"]] for part in parts), place
-        for part in parts if "contains" in entry else []:
-            agree(part, entry["contains"], place)
+        require_documented(result, RETURN, without, PLACES_THAT_MAY_BE_NULL)
 
 
 class TestApiServer:

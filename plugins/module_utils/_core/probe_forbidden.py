@@ -12,9 +12,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows impo
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_permits import Connection, Permits
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_plan import (
     Cell,
+    LeftOut,
     Place,
     Plan,
-    Skipped,
     pod_place,
     target_places,
 )
@@ -67,7 +67,7 @@ def add_defaults(
         for pod in pods:
             place = entry.choose(pod, permits, baselines)
             if place is None:
-                plan.skipped.append(Skipped(entry.id, "the cluster has no such target", pod.name))
+                plan.left_out.append(LeftOut(entry.id, "the cluster has no such target", pod.name))
                 continue
             cell = Cell(entry.id, entry.reason, "egress", pod, place, "deny")
             if cell.pair not in known:

@@ -67,7 +67,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class LeftOut:
     """What was left out, and why; it does not change the verdict."""
 
     flow: str
@@ -83,7 +83,7 @@ class Plan:
 
     def __init__(self) -> None:
         self.cells: list[Cell] = []
-        self.skipped: list[Skipped] = []
+        self.left_out: list[LeftOut] = []
         self._pairs: dict[tuple[t.Any, ...], Cell] = {}
 
     def add(self, cell: Cell) -> None:
@@ -94,8 +94,8 @@ class Plan:
             why = f"{earlier.flow} and {cell.flow} expect opposite things of the connection to {_text(cell.place)}"
             raise options.invalid("flows", why)
 
-    def skip(self, flow: Flow, why: str, pod: str = "") -> None:
-        self.skipped.append(Skipped(flow.id, why, pod))
+    def leave_out(self, flow: Flow, why: str, pod: str = "") -> None:
+        self.left_out.append(LeftOut(flow.id, why, pod))
 
 
 def plan_flows(namespace: str, flows: t.Sequence[Flow], targets: Targets, world: World, most: int) -> Plan:
@@ -132,14 +132,14 @@ def _ready_subjects(namespace: str, flow: Flow, world: World, plan: Plan) -> lis
         )
     for pod in every:
         if pod not in ready:
-            plan.skip(flow, "the pod is not ready", pod.name)
+            plan.leave_out(flow, "the pod is not ready", pod.name)
     return ready
 
 
 def _cannot(plan: Plan, flow: Flow, why: str) -> None:
     """Something that cannot be tried: left out where it is allowed, inconclusive where it must not work."""
     if flow.expect == "allow":
-        plan.skip(flow, why)
+        plan.leave_out(flow, why)
     else:
         plan.add(_cell(flow, None, None, why))
 
@@ -191,7 +191,7 @@ def _names_an_address(wide: Flow, other: Flow) -> bool:
 def _to_pods(plan: Plan, flow: Flow, pod: WorldPod, peers: t.Sequence[WorldPod], most: int) -> None:
     others = [peer for peer in peers if peer != pod]
     if len(others) > most:
-        plan.skip(flow, f"{most} of {len(others)} pods of the peer were tried", pod.name)
+        plan.leave_out(flow, f"{most} of {len(others)} pods of the peer were tried", pod.name)
     for peer in others[:most]:
         address = peer.address_for(pod)
         if address is not None:
@@ -208,7 +208,7 @@ def _ingress(plan: Plan, flow: Flow, ready: t.Sequence[WorldPod], world: World, 
     if not clients and not (inside and len(ready) > 1):
         _cannot(plan, flow, "no pod of the peer is ready")
     if len(clients) > most:
-        plan.skip(flow, f"{most} of {len(clients)} namespaces of the peer were tried")
+        plan.leave_out(flow, f"{most} of {len(clients)} namespaces of the peer were tried")
     for index, pod in enumerate(ready):
         # The others of our own group dial each pod, as many as that pod dials in the other direction.
         dialling = [other for other in _turned(inside, index) if other != pod][:most]

@@ -16,6 +16,8 @@ _PATH = re.compile(
 )
 # What every authorizer's refusal says, and no admission plugin's.
 _UNAUTHORIZED_VERB = re.compile(r"\bcannot \w+ (resource|path)\b")
+# The second check of an upgrade leaves the reason out.
+_UNAUTHORIZED_UPGRADE = re.compile(r"\bis forbidden:?$")
 # A WebSocket begins as a GET; newer API servers ask for the right to create as well.
 _UPGRADED, _UPGRADE_VERBS = ("exec", "attach", "portforward"), ["create", "get"]
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -35,7 +37,7 @@ class ApiError(LockdownError):
 def from_status(method: str, path: str, host: str, status: int, answer: t.Mapping[str, t.Any]) -> ApiError:
     """The error for an HTTP status of 400 or more."""
     message = str(answer.get("message") or f"HTTP status {status}").strip().rstrip(".")
-    lacks_right = status == 403 and _UNAUTHORIZED_VERB.search(message) is not None
+    lacks_right = status == 403 and _is_unauthorized(path, message)
     code, next_step = _advice(method, path, status, lacks_right)
     details: dict[str, t.Any] = {"status": status, "verb": _verb(method, path), "path": path, "host": host}
     if lacks_right:
@@ -43,6 +45,17 @@ def from_status(method: str, path: str, host: str, status: int, answer: t.Mappin
     error = ApiError(code, f"{method} {host}{path} failed", message, next_step, obj=_object(path), details=details)
     error.status = status
     return error
+
+
+def _is_unauthorized(path: str, message: str) -> bool:
+    if _is_upgrade(path) and _UNAUTHORIZED_UPGRADE.search(message):
+        return True
+    return _UNAUTHORIZED_VERB.search(message) is not None
+
+
+def _is_upgrade(path: str) -> bool:
+    match = _PATH.match(path)
+    return match is not None and match["sub"] in _UPGRADED
 
 
 def _advice(method: str, path: str, status: int, lacks_right: bool) -> tuple[str, str]:
@@ -101,7 +114,7 @@ def rbac_rule(method: str, path: str) -> dict[str, t.Any]:
     rule: dict[str, t.Any] = {
         "apiGroups": [match["group"] or ""],
         "resources": ["/".join(filter(None, (match["resource"], match["sub"])))],
-        "verbs": _UPGRADE_VERBS if match["sub"] in _UPGRADED else [_verb(method, path)],
+        "verbs": _UPGRADE_VERBS if _is_upgrade(path) else [_verb(method, path)],
     }
     if match["name"]:
         rule["resourceNames"] = [match["name"]]

@@ -61,12 +61,17 @@ class Hand:
         """One observation per destination; never an error for what is wrong with the pod."""
         found: list[Observation] = []
         for start in range(0, len(destinations), _BATCH):
-            found += self._attempt(tuple(destinations[start : start + _BATCH]), seconds)
+            observed = self._attempt(tuple(destinations[start : start + _BATCH]), seconds)
+            if observed is None:
+                # The next batch would only wait for the same thing.
+                return found + [self._obstacle] * (len(destinations) - len(found))
+            found += observed
         return found
 
-    def _attempt(self, destinations: tuple[tools.Destination, ...], seconds: int) -> list[Observation]:
+    def _attempt(self, destinations: tuple[tools.Destination, ...], seconds: int) -> list[Observation] | None:
+        """One observation per destination, or None with the obstacle noted."""
         if self._place is None:
-            return [self._obstacle] * len(destinations)
+            return None
         listener = self.listing.dialled() if self.listing else None
         batch = tools.Batch(self.tool, destinations, seconds, listener)
         began = time.monotonic()
@@ -74,11 +79,11 @@ class Hand:
             output = execution.run(self._session, self._place, batch.command(), seconds + _MARGIN_SECONDS)
         except LockdownError as error:
             self._note(error)
-            return [self._obstacle] * len(destinations)
+            return None
         observed = batch.read(output.stdout, time.monotonic() - began)
         if output.exit_code and any(seen.outcome == tools.FAILED for seen in observed):
             self._note(_ended(self._place, output))
-            return [self._obstacle] * len(destinations)
+            return None
         return observed
 
     def _find_tool(self) -> None:

@@ -282,12 +282,12 @@ def _result(
         "summary": {
             "cells": len(tried) if probed else len(plan.cells),
             **counts,
-            "skipped": len(plan.skipped),
+            "left_out": len(plan.left_out),
             "forbidden_sockets": sum(bool(record["forbidden"]) for record in records),
         },
         "cells": [entry.as_dict(hands.get(entry.cell.source.key) if entry.cell.source else None) for entry in tried],
         "sockets": list(records),
-        "not_tried": [entry.as_dict() for entry in plan.skipped],
+        "left_out": [entry.as_dict() for entry in plan.left_out],
         "left_behind": list(ephemeral.left_behind),
         "cluster": {"uid": uid},
     }

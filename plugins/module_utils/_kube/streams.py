@@ -100,10 +100,16 @@ class Stream:
         except WebSocketBadStatusException as error:
             raise self._refusal(error.status_code, getattr(error, "resp_body", None)) from error
         except Exception as error:
+            self._require_switch()
             raise self._failure(error) from error
-        if self._link.getstatus() != _SWITCHED:
-            raise self._refusal(self._link.getstatus(), None)
+        self._require_switch()
         self._link.settimeout(self._seconds)
+
+    def _require_switch(self) -> None:
+        """An error if there was an answer of another kind, such as a redirect, which is never followed."""
+        answer = getattr(self._link, "handshake_response", None)
+        if answer is not None and answer.status != _SWITCHED:
+            raise self._refusal(answer.status, None)
 
     def _hang_up(self) -> None:
         """Wake the thread that reads, whatever it waits for."""

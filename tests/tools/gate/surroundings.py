@@ -18,9 +18,7 @@ from gate.paths import BUILD, ROOT, cache_base, cache_dir
 from gate.pythons import interpreters
 from gate.tree import COLLECTION
 
-SCRUBBED = re.compile(
-    r"KUBECONFIG$|K8S_AUTH_|KUBERNETES_|ANSIBLE_|MOLECULE_|PYTHON|PYENV_VERSION$|VIRTUAL_ENV"
-)
+SCRUBBED = re.compile(r"KUBECONFIG$|K8S_AUTH_|KUBERNETES_|ANSIBLE_|MOLECULE_|PYTHON|PYENV_VERSION$|VIRTUAL_ENV")
 
 
 def scrubbed() -> dict[str, str]:

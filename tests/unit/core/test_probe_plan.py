@@ -38,13 +38,13 @@ def test_every_server_tries_every_other_one_once() -> None:
         f"ignite-{one} > 10.244.0.{other + 4}:47500" for one in range(3) for other in range(3) if one != other
     )
     assert {cell.flow for cell in made.cells} == {"peers-out"}
-    assert made.skipped == []
+    assert made.left_out == []
 
 
 def test_a_lonely_server_has_nobody_to_try() -> None:
     made = plan(world(ignite(0)), *peers())
     assert made.cells == []
-    assert {entry.flow for entry in made.skipped} == {"peers-in", "peers-out"}
+    assert {entry.flow for entry in made.left_out} == {"peers-in", "peers-out"}
 
 
 def test_targets_are_the_living_endpoints_and_the_service() -> None:
@@ -70,7 +70,7 @@ def test_clients_try_every_server_one_for_each_namespace() -> None:
 def test_clients_that_are_not_there_yet_are_reported(client: Json) -> None:
     made = plan(world(*THREE, client), flow("thin", "ingress", {"namespaces": ["shop"]}, 10800))
     assert made.cells == []
-    assert [(entry.flow, entry.why) for entry in made.skipped] == [("thin", "no pod of the peer is ready")]
+    assert [(entry.flow, entry.why) for entry in made.left_out] == [("thin", "no pod of the peer is ready")]
 
 
 def test_a_forbidden_client_that_is_not_there_proves_nothing() -> None:
@@ -90,7 +90,7 @@ def test_one_address_is_tried_and_a_block_is_not() -> None:
 def test_addresses_outside_cannot_dial_in() -> None:
     allowed = plan(world(ignite(0)), flow("lb", "ingress", {"cidr": "198.51.100.0/24"}, 10800))
     assert allowed.cells == []
-    assert len(allowed.skipped) == 1
+    assert len(allowed.left_out) == 1
     denied = plan(world(ignite(0)), flow("lb", "ingress", {"cidr": "198.51.100.0/24"}, 10800, expect="deny"))
     assert shown(denied) == ["no pod is known at these addresses, so nothing can try it from there"]
 
@@ -99,7 +99,7 @@ def test_addresses_outside_cannot_dial_in() -> None:
 def test_what_stays_silent_is_not_tried(protocol: str) -> None:
     peer = {"cidr": "198.51.100.7/32"}
     allowed = plan(world(ignite(0)), flow("syslog", "egress", peer, 514, protocol=protocol))
-    assert (allowed.cells, len(allowed.skipped)) == ([], 1)
+    assert (allowed.cells, len(allowed.left_out)) == ([], 1)
     denied = plan(world(ignite(0)), flow("syslog", "egress", peer, 514, protocol=protocol, expect="deny"))
     assert shown(denied) == [f"an open {protocol} port gives no sign that it was reached"]
 
@@ -107,7 +107,7 @@ def test_what_stays_silent_is_not_tried(protocol: str) -> None:
 def test_of_a_range_the_first_port_is_tried_and_the_rest_is_reported() -> None:
     made = plan(world(ignite(0)), flow("logs", "egress", {"cidr": "198.51.100.7/32"}, 5140, end_port=5150))
     assert shown(made) == ["ignite-0 > 198.51.100.7:5140"]
-    assert "5140 to 5150" in made.skipped[0].why
+    assert "5140 to 5150" in made.left_out[0].why
 
 
 def test_large_groups_are_sampled_so_that_everyone_is_tried() -> None:
@@ -115,7 +115,7 @@ def test_large_groups_are_sampled_so_that_everyone_is_tried() -> None:
     made = plan(world(*many), *peers(), most=2)
     assert {str(cell.place.address) for cell in made.cells if cell.place} == {f"10.244.0.{n + 4}" for n in range(10)}
     assert len(made.cells) <= 10 * 2 * 2
-    assert made.skipped
+    assert made.left_out
 
 
 def test_pods_that_are_not_ready_or_on_the_hosts_network_do_not_try() -> None:
@@ -124,7 +124,7 @@ def test_pods_that_are_not_ready_or_on_the_hosts_network_do_not_try() -> None:
         flow("api", "egress", {"target": "api_server"}, None),
     )
     assert {cell.source.name for cell in made.cells if cell.source} == {"ignite-0"}
-    assert [(entry.pod, entry.why) for entry in made.skipped] == [("ignite-1", "the pod is not ready")]
+    assert [(entry.pod, entry.why) for entry in made.left_out] == [("ignite-1", "the pod is not ready")]
 
 
 @pytest.mark.parametrize("pods", [(), (ignite(0, ready=False),), (pod("web", "10.244.0.4"),)])

@@ -122,7 +122,8 @@ def test_dns_over_tcp(tool: str, answer: bool, expected: str) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert outcomes(tool, tools.dns_destination("TCP", *listener.getsockname(), "10.96.0.1")) == [expected]
+        address: Address = listener.getsockname()
+        assert outcomes(tool, tools.dns_destination("TCP", *address, "10.96.0.1")) == [expected]
         thread.join()
 
 
