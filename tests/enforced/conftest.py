@@ -40,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if table.rows:
         path = Path(os.environ.get(BUILD_VARIABLE, "build")) / "enforced.json"
         table.save(path)
-        terminalreporter.section(f"observed, as in {path}")
+        terminalreporter.section(f"observed on {table.engine}, as in {path}")
         terminalreporter.write_line(str(table))
 
 
