@@ -14,8 +14,9 @@ description:
   - Finds out where pods reach the API server and the cluster's DNS, in the form that network policies need. Policies
     are judged on real addresses and ports, which are neither the Service's nor constant.
   - Whatever cannot be told for certain is an error that says what to do, never a wider target.
-  - Only reads. It makes at most nine requests on a cluster that kubeadm built, one more with O(grace_seconds), and
-    one more for every further 500 nodes.
+  - Only reads. It makes at most nine requests on a cluster that kubeadm built, one more with O(grace_seconds), one
+    more for every further 500 nodes, and two more where there are more than 500 Services. It lists DaemonSets to tell
+    the policy engine, and reads the ConfigMap of its settings where there is one.
 author:
   - The netguard.lockdown authors (@netguard)
 extends_documentation_fragment:
