@@ -1,0 +1,276 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A slow, plain second opinion: may this one connection be opened?
+
+It asks every policy about every connection anew, in the words of the NetworkPolicy API, and shares no code with the
+plugins. It groups nothing and knows no sets: what it is good for is to be obviously right.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+Json = dict[str, t.Any]
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+SERVICE_LABEL = "kubernetes.io/service-name"
+OVER = ("Succeeded", "Failed")  # pods in these phases have ended: their addresses may belong to others
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What differs from one policy engine to another."""
+
+    cidr_matches_pods: bool = True
+    before_dnat: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a connection begins or ends: a pod with an address of its own, a node, or neither."""
+
+    address: str
+    pod: Json | None = None
+    node: str = ""  # of a pod the node it runs on, of a node itself its name
+
+
+class Reference:
+    """Answers for one set of API objects."""
+
+    def __init__(self, objects: Iterable[Json], engine: Engine) -> None:
+        self.engine = engine
+        by_kind: dict[str, list[Json]] = {}
+        for thing in objects:
+            by_kind.setdefault(thing["kind"], []).append(thing)
+        self.namespaces = {thing["metadata"]["name"]: thing for thing in by_kind.get("Namespace", [])}
+        self.nodes = by_kind.get("Node", [])
+        self.pods = [pod for pod in by_kind.get("Pod", []) if pod["status"].get("phase") not in OVER]
+        self.services = by_kind.get("Service", [])
+        self.slices = by_kind.get("EndpointSlice", [])
+        self.policies = by_kind.get("NetworkPolicy", [])
+        self.cilium = by_kind.get("CiliumNetworkPolicy", [])
+
+    def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool | None:
+        """Whether the connection may be opened; None where it depends on more than the question says."""
+        begin = self.place(source)
+        service = self._service(destination)
+        if service is None:
+            return self._judged(begin, self.place(destination), protocol, port)
+        ends = [(self.place(address), number) for address, number in self._endpoints(service, protocol, port)]
+        if self.engine.before_dnat:
+            virtual = Place(destination)
+            if not self._may_leave(begin, virtual, protocol, port):
+                return False
+            return _one({self._may_enter(begin, end, protocol, number) for end, number in ends})
+        return _one({self._judged(begin, end, protocol, number) for end, number in ends})
+
+    def place(self, text: str) -> Place:
+        """Find a place by "namespace/pod" or by an address; a pod in its node's network is its node."""
+        if "/" in text:
+            namespace, name = text.split("/")
+            (pod,) = (pod for pod in self.pods if _identity(pod) == (namespace, name))
+            return self._of_pod(pod, _addresses(pod)[0])
+        wanted = ipaddress.ip_address(text)
+        for pod in self.pods:
+            if not _in_host_network(pod) and wanted in map(ipaddress.ip_address, _addresses(pod)):
+                return self._of_pod(pod, text)
+        for node in self.nodes:
+            if any(wanted == ipaddress.ip_address(address) for address in _node_addresses(node)):
+                return Place(text, node=node["metadata"]["name"])
+        return Place(text)
+
+    def _of_pod(self, pod: Json, address: str) -> Place:
+        node = pod["spec"].get("nodeName") or ""
+        return Place(address, None if _in_host_network(pod) else pod, node)
+
+    # Services
+
+    def _service(self, address: str) -> Json | None:
+        for service in self.services:
+            if address in (service["spec"].get("clusterIPs") or [service["spec"].get("clusterIP")]):
+                return service
+        return None
+
+    def _endpoints(self, service: Json, protocol: str, port: int) -> Iterator[tuple[str, int]]:
+        """Yield where a connection to this port of the Service's address ends: addresses with their ports."""
+        namespace, name = _identity(service)
+        for wanted in service["spec"]["ports"]:
+            if (wanted.get("protocol") or "TCP", wanted["port"]) != (protocol, port):
+                continue
+            for slice_ in self.slices:
+                if slice_["metadata"]["labels"].get(SERVICE_LABEL) != name or _identity(slice_)[0] != namespace:
+                    continue
+                for offered in slice_["ports"]:
+                    if (offered.get("name") or "") == (wanted.get("name") or ""):
+                        for endpoint in slice_["endpoints"]:
+                            if endpoint["conditions"].get("ready") is not False:
+                                yield endpoint["addresses"][0], offered["port"]
+
+    # policies
+
+    def _judged(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
+        return self._may_leave(source, destination, protocol, port) and self._may_enter(
+            source, destination, protocol, port
+        )
+
+    def _may_leave(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
+        if source.pod is None or _beyond_policies(source, destination):
+            return True
+        isolated = False
+        for namespace, isolates, rules in self._policies("egress", source.pod):
+            isolated = isolated or isolates
+            for peers, ports in rules:
+                if self._peer(peers, namespace, destination) and _port(ports, destination, protocol, port):
+                    return True
+        return not isolated
+
+    def _may_enter(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
+        if destination.pod is None or _beyond_policies(source, destination):
+            return True
+        isolated = False
+        for namespace, isolates, rules in self._policies("ingress", destination.pod):
+            isolated = isolated or isolates
+            for peers, ports in rules:
+                if self._peer(peers, namespace, source) and _port(ports, destination, protocol, port):
+                    return True
+        return not isolated
+
+    def _policies(self, direction: str, pod: Json) -> Iterator[tuple[str, bool, list[tuple[t.Any, t.Any]]]]:
+        """Yield, for each policy that selects the pod in this direction: its namespace, whether it isolates, rules."""
+        peers = "to" if direction == "egress" else "from"
+        for policy in self.policies:
+            namespace, spec = _identity(policy)[0], policy["spec"]
+            if namespace == _identity(pod)[0] and _selects(spec.get("podSelector") or {}, _labels(pod)):
+                types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+                if direction.capitalize() in types:
+                    yield namespace, True, [(rule.get(peers), rule.get("ports")) for rule in spec.get(direction) or []]
+        for policy in self.cilium:
+            namespace, spec = _identity(policy)[0], policy["spec"]
+            if namespace == _identity(pod)[0] and _selects(spec["endpointSelector"], _labels(pod)):
+                rules = spec.get(direction) or []
+                isolates = bool(rules) and (spec.get("enableDefaultDeny") or {}).get(direction) is not False
+                yield namespace, isolates, [self._from_cilium(rule) for rule in rules]
+
+    def _from_cilium(self, rule: Json) -> tuple[t.Any, t.Any]:
+        """Write a rule of the only form that is known, to the entity kube-apiserver, as a NetworkPolicy's."""
+        assert set(rule) == {"toEntities", "toPorts"}, rule
+        assert rule["toEntities"] == ["kube-apiserver"], rule
+        ports = [
+            {"protocol": port["protocol"], "port": int(port["port"])} for part in rule["toPorts"] for port in part["ports"]
+        ]
+        addresses = [
+            address
+            for slice_ in self.slices
+            if slice_["metadata"]["labels"].get(SERVICE_LABEL) == "kubernetes" and _identity(slice_)[0] == "default"
+            for endpoint in slice_["endpoints"]
+            for address in endpoint["addresses"]
+        ]
+        return [{"entity": addresses}], ports
+
+    def _peer(self, peers: Sequence[Json] | None, namespace: str, other: Place) -> bool:
+        """Whether a rule's list of peers has the other end; an absent or empty list has everyone."""
+        return not peers or any(self._one_peer(peer, namespace, other) for peer in peers)
+
+    def _one_peer(self, peer: Json, namespace: str, other: Place) -> bool:
+        if "entity" in peer:
+            return other.address in peer["entity"]
+        block, pods, namespaces = peer.get("ipBlock"), peer.get("podSelector"), peer.get("namespaceSelector")
+        if block is not None:
+            if other.pod is not None and not self.engine.cidr_matches_pods:
+                return False
+            inside = _inside(other.address, block["cidr"])
+            return inside and not any(_inside(other.address, part) for part in block.get("except") or [])
+        if other.pod is None:
+            return False
+        home = _identity(other.pod)[0]
+        if namespaces is None:
+            right_namespace = home == namespace
+        else:
+            labels = {**_labels(self.namespaces[home]), NAME_LABEL: home}
+            right_namespace = _selects(namespaces, labels)
+        return right_namespace and _selects(pods or {}, _labels(other.pod))
+
+
+def _one(answers: set[bool]) -> bool | None:
+    """Join the answers for a Service's endpoints; without an endpoint, or if they differ, there is none."""
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _beyond_policies(source: Place, destination: Place) -> bool:
+    """Whether the two are one pod, or a pod and its own node: no policy comes between them."""
+    if source.pod is not None and destination.pod is not None:
+        return source.pod is destination.pod
+    return source.node != "" and source.node == destination.node
+
+
+def _port(ports: Sequence[Json] | None, destination: Place, protocol: str, number: int) -> bool:
+    """Whether a rule's list of ports has this one; an absent or empty list has every port of every protocol."""
+    return not ports or any(_one_port(port, destination, protocol, number) for port in ports)
+
+
+def _one_port(port: Json, destination: Place, protocol: str, number: int) -> bool:
+    if (port.get("protocol") or "TCP") != protocol:
+        return False
+    wanted = port.get("port")
+    if wanted is None:
+        return True
+    if isinstance(wanted, int):
+        return wanted <= number <= (port.get("endPort") or wanted)
+    containers = [] if destination.pod is None else destination.pod["spec"]["containers"]
+    return any(
+        (named.get("name"), named.get("protocol") or "TCP", named["containerPort"]) == (wanted, protocol, number)
+        for container in containers
+        for named in container.get("ports") or []
+    )
+
+
+def _selects(selector: Mapping[str, t.Any], labels: Mapping[str, str]) -> bool:
+    for key, value in (selector.get("matchLabels") or {}).items():
+        if labels.get(key) != value:
+            return False
+    return all(_fits(term, labels) for term in selector.get("matchExpressions") or [])
+
+
+def _fits(term: Json, labels: Mapping[str, str]) -> bool:
+    key, values = term["key"], term.get("values") or []
+    match term["operator"]:
+        case "In":
+            return key in labels and labels[key] in values
+        case "NotIn":
+            return key not in labels or labels[key] not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+    raise AssertionError(term)
+
+
+@lru_cache(maxsize=None)
+def _inside(address: str, block: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(block)
+
+
+def _identity(thing: Json) -> tuple[str, str]:
+    return thing["metadata"].get("namespace", ""), thing["metadata"]["name"]
+
+
+def _labels(thing: Json) -> dict[str, str]:
+    return thing["metadata"].get("labels") or {}
+
+
+def _in_host_network(pod: Json) -> bool:
+    return bool(pod["spec"].get("hostNetwork"))
+
+
+def _addresses(pod: Json) -> list[str]:
+    status = pod["status"]
+    return [entry["ip"] for entry in status.get("podIPs") or []] or [status["podIP"]]
+
+
+def _node_addresses(node: Json) -> list[str]:
+    return [entry["address"] for entry in node["status"]["addresses"] if entry["type"].endswith("IP")]
