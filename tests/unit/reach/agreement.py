@@ -17,12 +17,19 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.worl
 
 Query = tuple[str, str, str, int]
 POST, PRE = Engine(), Engine(before_dnat=True)
-ENGINES = (POST, PRE, Engine(cidr_matches_pods=False))
+CILIUM = Engine(cidr_matches_pods=False, cidr_matches_nodes=False)
+CILIUM_NODES = Engine(cidr_matches_pods=False)
+ENGINES = (POST, PRE, CILIUM, CILIUM_NODES)
 
 
 def profile(engine: Engine) -> EngineProfile:
     judges = "pre-dnat" if engine.before_dnat else "post-dnat"
-    return EngineProfile(name="test", cidr_matches_pods=engine.cidr_matches_pods, judges=judges)
+    return EngineProfile(
+        name="test",
+        cidr_matches_pods=engine.cidr_matches_pods,
+        cidr_matches_nodes=engine.cidr_matches_nodes,
+        judges=judges,
+    )
 
 
 class Both:

@@ -27,6 +27,7 @@ class Engine:
     """What differs from one policy engine to another."""
 
     cidr_matches_pods: bool = True
+    cidr_matches_nodes: bool = True
     before_dnat: bool = False
 
 
@@ -182,6 +183,8 @@ class Reference:
         block, pods, namespaces = peer.get("ipBlock"), peer.get("podSelector"), peer.get("namespaceSelector")
         if block is not None:
             if other.pod is not None and not self.engine.cidr_matches_pods:
+                return False
+            if other.pod is None and other.node and not self.engine.cidr_matches_nodes:
                 return False
             inside = _inside(other.address, block["cidr"])
             return inside and not any(_inside(other.address, part) for part in block.get("except") or [])
