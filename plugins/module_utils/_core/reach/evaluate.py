@@ -142,16 +142,18 @@ class Evaluator:
     # One side
 
     def _leaves(self, begin: Place, end: Place, protocol: str, port: int) -> Verdict:
-        if begin.pod is None:
+        pod = begin.pod
+        if pod is None:
             return Verdict(True, f"no policy governs what {begin.name} sends")
         begin, end = of_one_family(begin, end)
-        return _exempt(begin, end) or self._side(EGRESS, begin.pod, end, end, protocol, port)
+        return _exempt(begin, end) or self._side(EGRESS, pod, end, end, protocol, port)
 
     def _enters(self, begin: Place, end: Place, protocol: str, port: int) -> Verdict:
-        if end.pod is None:
+        pod = end.pod
+        if pod is None:
             return Verdict(True, f"no policy governs what {end.name} accepts")
         begin, end = of_one_family(begin, end)
-        return _exempt(begin, end) or self._side(INGRESS, end.pod, begin, end, protocol, port)
+        return _exempt(begin, end) or self._side(INGRESS, pod, begin, end, protocol, port)
 
     def _side(self, direction: str, pod: Pod, other: Place, destination: Place, protocol: str, port: int) -> Verdict:
         selecting = [policy for policy in self._candidates(pod) if self._selects(policy, pod)]
@@ -167,7 +169,7 @@ class Evaluator:
                     and self._has_peer(rule, policy.namespace, other)
                     and _has_port(rule, destination, protocol, port)
                 ):
-                    by = By(str(policy), direction, rule.index)
+                    by = By(str(policy), direction, rule.number)
                     return Verdict(True, f"{by} allows it", by)
         if not isolating:
             return Verdict(True, f"no policy isolates {pod} for {direction}")

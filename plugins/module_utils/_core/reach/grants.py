@@ -90,7 +90,7 @@ def grants(universe: Universe, policy: int, rule: Rule, subjects: Mask, others: 
     for limit, granted in _ports(universe, rule):
         reached = destinations & limit
         if sources and reached and granted:
-            found.append(Grant(policy, rule.index, sources, reached, granted))
+            found.append(Grant(policy, rule.number, sources, reached, granted))
     return found
 
 

@@ -168,14 +168,14 @@ def _classes(universe: Universe, compiled: Compiled) -> tuple[list[int], list[Pl
             for group in members(mask):
                 signatures[group].append(number)
     found: dict[tuple[t.Any, ...], list[int]] = {}
-    for number, group in enumerate(universe.groups):
-        found.setdefault((group.kind, group.family, tuple(signatures[number])), []).append(number)
+    for number, each in enumerate(universe.groups):
+        found.setdefault((each.kind, each.family, tuple(signatures[number])), []).append(number)
     class_of = [0] * universe.size
     classes = []
-    for number, ((kind, family, _signature), groups) in enumerate(found.items()):
-        for each in groups:
-            class_of[each] = number
-        classes.append(PlaceClass(number, kind, family, tuple(universe.groups[each] for each in groups)))
+    for number, ((kind, family, _signature), alike) in enumerate(found.items()):
+        for group in alike:
+            class_of[group] = number
+        classes.append(PlaceClass(number, kind, family, tuple(universe.groups[group] for group in alike)))
     return class_of, classes
 
 

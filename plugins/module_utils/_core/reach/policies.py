@@ -49,12 +49,13 @@ class NamedPortRef(t.NamedTuple):
 
 
 class Rule(t.NamedTuple):
-    """:arg peers: None is everyone.
+    """:arg number: its index in its direction.
+    :arg peers: None is everyone.
     :arg numbered: the ports by number, and `named` those by name; both None is every port.
     """
 
     direction: str
-    index: int
+    number: int
     peers: tuple[Peer, ...] | None
     numbered: PortSet | None
     named: tuple[NamedPortRef, ...]
@@ -117,7 +118,7 @@ def _rule(raw: t.Any, direction: str, peers_key: str, index: int, where: str) ->
     numbered, named = read_ports(listed, where)
     return Rule(
         direction=direction,
-        index=index,
+        number=index,
         peers=tuple(_peer(peer, f"{where}.{peers_key}[{n}]") for n, peer in enumerate(peers)) or None,
         numbered=numbered,
         named=named,

@@ -129,19 +129,20 @@ class _Reader:
 
     def _take_list(self, raw: dict[str, t.Any], kind: str, place: str) -> None:
         for index, item in enumerate(raw["items"]):
-            if isinstance(item, dict) and kind and "kind" not in item:
-                # The API leaves kind and version out of the items of a typed list.
-                item = {"kind": kind, "apiVersion": raw.get("apiVersion", ""), **item}
-            self.take(item, f"{place} items[{index}]" if place else "")
+            # The API leaves kind and version out of the items of a typed list.
+            bare = isinstance(item, dict) and kind and "kind" not in item
+            each = {"kind": kind, "apiVersion": raw.get("apiVersion", ""), **item} if bare else item
+            self.take(each, f"{place} items[{index}]" if place else "")
 
     def _refuse_second(self, group: str, raw: Raw, where: str) -> None:
         meta = raw.get("metadata") or {}
         key = (group, raw["kind"], str(meta.get("namespace") or ""), str(meta.get("name")))
         if key in self._seen:
+            first = self._seen[key]
             raise LockdownError(
                 "duplicate_object",
                 f"{where} is there twice",
-                f"it was read before{self._seen[key] and ' from ' + self._seen[key]}, and only one of the two can count",
+                f"it was read before as {first}, and only one of the two can count",
                 "Leave one of them out",
             )
         self._seen[key] = where
