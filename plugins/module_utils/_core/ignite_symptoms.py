@@ -153,8 +153,8 @@ def _exposure(situation: Situation) -> t.Iterator[Consequence]:
     if "egress" in situation.open_ways:
         text = (
             "A server can open connections that Ignite does not need. Whoever takes over a client and, from there, a "
-            "server, could call a command-and-control host or other services from it. Denying only addresses outside of "
-            "the cluster would not be enough: other namespaces stay reachable, and DNS carries data out."
+            "server, could call a command-and-control host or other services from it. Denying only addresses "
+            "outside of the cluster would not be enough: other namespaces stay reachable, and DNS carries data out."
         )
         yield Consequence(EXPOSURE, "Egress is wider than needed", text, "Close what the surplus table lists.")
     if "ingress" in situation.open_ways:

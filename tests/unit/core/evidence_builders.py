@@ -111,7 +111,9 @@ def unmet(*prefixes: str) -> Json:
     return audit(verdict="fail", flows=flows)
 
 
-def cell(flow: str, expect: str = "allow", observed: str = "connected", verdict: str = "pass", **changed: t.Any) -> Json:
+def cell(
+    flow: str, expect: str = "allow", observed: str = "connected", verdict: str = "pass", **changed: t.Any
+) -> Json:
     usual = {
         "flow": flow,
         "reason": "it is needed",
@@ -173,7 +175,7 @@ def inputs(**changed: t.Any) -> Json:
 
 
 def run(**changed: t.Any) -> Json:
-    usual = {"id": "run-1", "time": "2026-11-22T17:52:00Z", "by": "ops@controller", "signature": None}
+    usual = {"id": "run-1", "time": "2026-11-22T17:52:00Z", "by": "ops@controller", "job": {}, "signature": None}
     return {**usual, **changed}
 
 

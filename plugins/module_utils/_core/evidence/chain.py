@@ -192,7 +192,7 @@ def _check_order(chain: Chain) -> None:
         _check_gap(chain, first, first.content["previous"]["number"], "the chain begins with it, but")
     elif first.number != 1:
         chain.problems.append(_problem("gap", first, f"it is number {first.number} and follows nothing"))
-    for before, link in zip(chain.links, chain.links[1:]):
+    for before, link in zip(chain.links[:-1], chain.links[1:], strict=True):
         _check_link(chain, before, link)
 
 
@@ -201,7 +201,9 @@ def _check_link(chain: Chain, before: Link, link: Link) -> None:
     if link.number == before.number:
         chain.problems.append(_problem("fork", link, f"it has the same number {link.number} as {before.path}"))
     elif previous is None or previous["number"] != link.number - 1:
-        chain.problems.append(_problem("gap", link, f"it is number {link.number} and does not follow {link.number - 1}"))
+        chain.problems.append(
+            _problem("gap", link, f"it is number {link.number} and does not follow {link.number - 1}")
+        )
     elif previous["number"] > before.number:
         _check_gap(chain, link, previous["number"], f"after {before.path},")
     elif previous["digest"] != before.digest:

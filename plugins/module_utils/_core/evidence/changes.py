@@ -30,7 +30,9 @@ def between(before: Json, after: Json) -> list[Change]:
         for change in _differences(subject, dict(reader(before)), dict(reader(after)))
     ]
     if not found and canonical_json(before) != canonical_json(after):
-        found.append(Change("details", CHANGED, "details that the parts above do not show, such as versions of objects"))
+        found.append(
+            Change("details", CHANGED, "details that the parts above do not show, such as versions of objects")
+        )
     return found
 
 

@@ -29,7 +29,11 @@ def judge(facts: Json) -> Json:
 
 def _isolated(facts: Json) -> _Judgement:
     pods = facts["audit"].get("pods") or []
-    open_pods = [pod["name"] for pod in pods if not (pod.get("isolated") or {}).get("ingress") or not (pod.get("isolated") or {}).get("egress")]
+    open_pods = [
+        pod["name"]
+        for pod in pods
+        if not (pod.get("isolated") or {}).get("ingress") or not (pod.get("isolated") or {}).get("egress")
+    ]
     if not pods:
         return NOT_SHOWN, "no pod matches"
     return _none(open_pods, f"all of {words.count(len(pods), 'pod')}", "not isolated")

@@ -68,7 +68,9 @@ CONTROLS = (
     Control(
         _PCI, "1.3.1", "Nothing but needed traffic comes in", ("isolated", "minimal", "nothing_foreign", "enforced")
     ),
-    Control(_PCI, "1.3.2", "Nothing but needed traffic goes out", ("isolated", "minimal", "nothing_foreign", "enforced")),
+    Control(
+        _PCI, "1.3.2", "Nothing but needed traffic goes out", ("isolated", "minimal", "nothing_foreign", "enforced")
+    ),
     Control(_PCI, "11.4.5", "Segmentation is tested at least once a year and after changes", ("enforced",), _REPEAT),
     Control(
         _PCI,
@@ -92,7 +94,9 @@ CONTROLS = (
 
 def assess(claims: Json) -> list[Json]:
     """Each control with what the claims make of it: the worst of them counts."""
-    return [{**asdict(control), "claims": list(control.claims), "status": _status(control, claims)} for control in CONTROLS]
+    return [
+        {**asdict(control), "claims": list(control.claims), "status": _status(control, claims)} for control in CONTROLS
+    ]
 
 
 def _status(control: Control, claims: Json) -> str:

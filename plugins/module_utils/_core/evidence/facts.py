@@ -196,13 +196,21 @@ def _reasons(facts: Json) -> t.Iterator[tuple[str, str]]:
     else:
         yield parts["probes"], _probes_sentence(facts["probes"])
     if parts["topology"] != NOT_CHECKED:
-        yield parts["topology"], str(facts["topology"].get("sentence") or "The servers' own view is not as it should be")
+        yield (
+            parts["topology"],
+            str(facts["topology"].get("sentence") or "The servers' own view is not as it should be"),
+        )
 
 
 def _policies_sentence(verdict: str, facts: Json) -> str:
     audit = facts["audit"]
     parts = [
-        (len([flow for flow in facts["flows"] if flow.get("met") is False]), "needed flow is", "needed flows are", "not allowed"),
+        (
+            len([flow for flow in facts["flows"] if flow.get("met") is False]),
+            "needed flow is",
+            "needed flows are",
+            "not allowed",
+        ),
         (len(audit.get("surplus") or []), "surplus permission", "surplus permissions", "found"),
         (len(audit.get("drift") or []), "difference", "differences", "from the rendered policies"),
     ]

@@ -10,7 +10,9 @@ import typing as t
 from html import escape
 
 # No XML may hold control characters, and those that turn the direction of writing make a page say something else.
-_NOT_SHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_NOT_SHOWN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _VOID = {"br", "col", "link", "meta", "wbr"}
 

@@ -20,7 +20,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.v
     rule_name,
 )
 
-_SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "neutral": "–"}
+_SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "neutral": words.DASH}
 _TONES = {
     **{name: name for name in VERDICT_WORDS},
     "not_probed": "inconclusive",
@@ -38,6 +38,7 @@ _CONTROL_WORDS = {
     controls.NOT_SHOWN: "not shown",
 }
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_LEGEND = ("✓ needed and allowed", "✗ needed, not allowed", "? not certain", "! allowed, not needed")
 
 Section = tuple[str, str, Child]
 
@@ -88,7 +89,9 @@ def _sections(report: Report) -> t.Iterator[Section]:
 
 
 def _top(report: Report) -> Markup:
-    return el("header", el("h1", report.title), el("p", f"{report.run['time']} · pack {report.run['number']}"), class_="top")
+    return el(
+        "header", el("h1", report.title), el("p", f"{report.run['time']} · pack {report.run['number']}"), class_="top"
+    )
 
 
 def _verdict(report: Report) -> Markup:
@@ -147,7 +150,11 @@ def _table(caption: str, head: t.Sequence[str], rows: t.Iterable[t.Sequence[Chil
 
 
 def _consequences(report: Report) -> Child:
-    kinds = {"outage": ("fail", "Outage"), "exposure": ("fail", "Exposure"), "latent": ("inconclusive", "Waiting to happen")}
+    kinds = {
+        "outage": ("fail", "Outage"),
+        "exposure": ("fail", "Exposure"),
+        "latent": ("inconclusive", "Waiting to happen"),
+    }
     notes: list[Child] = []
     for item in report.facts["consequences"]:
         tone, kind = kinds[item["kind"]]
@@ -160,25 +167,26 @@ def _consequences(report: Report) -> Child:
 
 
 def _picture(report: Report) -> Child:
-    legend = "✓ allowed and needed   ✗ needed, but not allowed   ? not certain   ! allowed, and nothing needs it"
-    return el("figure", report.picture(), el("figcaption", legend), class_="scroll")
+    caption = el("figcaption", [el("span", text) for text in _LEGEND], class_="legend")
+    return el("figure", report.drawing(), caption, class_="scroll")
 
 
 def _matrix(report: Report) -> Child:
     rows = [
         (
-            el("code", row.id),
             row.source,
             row.destination,
-            el("span", row.port, class_="mono"),
-            row.reason,
-            _mark(STATUS_WORDS[row.status], _TONES[row.status]),
-            [el("div", rule, class_="small") for rule in row.rules] or "–",
-            row.probes,
+            el("span", row.port, class_="tight"),
+            [el("div", row.reason), el("code", row.id, class_="small")],
+            [
+                _mark(STATUS_WORDS[row.status], _TONES[row.status]),
+                [el("div", rule, class_="small") for rule in row.rules],
+            ],
+            el("span", row.probes, class_="tight"),
         )
         for row in report.flows()
     ]
-    head = ("Flow", "From", "To", "Port", "Reason", "Policies", "By rule", "Probes")
+    head = ("From", "To", "Port", "Reason", "Policies", "Probes")
     return _table("Every flow that is needed, with its reason, and whether the policies allow it", head, rows)
 
 
@@ -219,7 +227,14 @@ def _probes(report: Report) -> Child:
     head = ("From", "To", "Flow", "Expected", "Observed", "Verdict", "Why")
     parts: list[Child] = [_table("Connections opened between the real pods", head, rows)]
     if probes.get("skipped"):
-        parts.append(_note("neutral", "Not tried", words.count(len(probes["skipped"]), "connection"), _plain_list(probes["skipped"])))
+        parts.append(
+            _note(
+                "neutral",
+                "Not tried",
+                words.count(len(probes["skipped"]), "connection"),
+                _plain_list(probes["skipped"]),
+            )
+        )
     return parts
 
 
@@ -259,7 +274,7 @@ def _findings(report: Report) -> Child:
             el("code", item["id"]),
             item["severity"],
             [el("div", item["sentence"]), el("div", item["where"], class_="small") if item["where"] else None],
-            item["mitigation"] or "–",
+            item["mitigation"] or words.DASH,
         )
         for item in report.facts["findings"]
     ]
@@ -285,9 +300,16 @@ def _state(report: Report) -> Child:
 def _pods(report: Report) -> Child:
     pods = report.audit.get("pods") or []
     if not pods:
-        return _note("inconclusive", "Empty", "No pod is in scope", el("p", "No pod of the namespace matches the selector."))
+        return _note(
+            "inconclusive", "Empty", "No pod is in scope", el("p", "No pod of the namespace matches the selector.")
+        )
     rows = [
-        (pod["name"], words.scalar(pod.get("address")), words.scalar(pod.get("node")), words.listed(pod.get("policies")))
+        (
+            pod["name"],
+            words.scalar(pod.get("address")),
+            words.scalar(pod.get("node")),
+            words.listed(pod.get("policies")),
+        )
         for pod in pods
     ]
     return _table("Pods in scope and the policies that select each", ("Pod", "Address", "Node", "Policies"), rows)
@@ -316,7 +338,11 @@ def _drift(report: Report) -> Child:
 
 def _foreign(report: Report) -> Child:
     foreign = report.audit.get("foreign") or []
-    return _note("inconclusive", "Policies of others", "They select the same pods", _plain_list(foreign)) if foreign else None
+    return (
+        _note("inconclusive", "Policies of others", "They select the same pods", _plain_list(foreign))
+        if foreign
+        else None
+    )
 
 
 def _grace(report: Report) -> Child:
@@ -340,7 +366,9 @@ def _controls(report: Report) -> Child:
         for item in report.facts["controls"]
     ]
     return [
-        _lead("What this pack shows, and which controls that speaks for. Whether they are fulfilled is for the auditor to say."),
+        _lead(
+            "What this pack shows, and the controls that it speaks for. Whether they are fulfilled is the auditor's word."
+        ),
         _table("Claims", ("Claim", "Status", "Because"), shown),
         el("p", ""),
         _table("Controls", ("Control", "Asks for", "Claims", "Evidence"), asked),
@@ -353,7 +381,7 @@ def _sources(report: Report) -> Child:
     pairs: list[tuple[str, Child]] = [
         ("Cluster", el("code", facts["scope"]["cluster_uid"])),
         ("Server version", words.scalar(cluster.get("server_version"))),
-        ("Profile", facts["profile"] or "–"),
+        ("Profile", facts["profile"] or words.DASH),
         ("Parts", ", ".join(f"{name}: {PART_WORDS[part].lower()}" for name, part in facts["parts"].items())),
         ("Run", f"{run['id']}, by {run['by']}, {run['time']}"),
         ("Signature", _signature(run)),
@@ -367,14 +395,16 @@ def _sources(report: Report) -> Child:
         (
             f"{source['kind']} {'/'.join(filter(None, (source.get('namespace'), source['name'])))}",
             name,
-            el("code", source.get("uid") or "–"),
-            el("code", source.get("resource_version") or "–"),
+            el("code", source.get("uid") or words.DASH),
+            el("code", source.get("resource_version") or words.DASH),
         )
         for name, target in facts["targets"].items()
         for source in (target or {}).get("sources") or []
     ]
     if rows:
-        parts.append(_table("Objects that the addresses were read from", ("Object", "For", "uid", "resourceVersion"), rows))
+        parts.append(
+            _table("Objects that the addresses were read from", ("Object", "For", "uid", "resourceVersion"), rows)
+        )
     return parts
 
 
@@ -409,7 +439,7 @@ def _policies(report: Report) -> Child:
 def _footer(report: Report) -> Markup:
     text = (
         "Made by netguard.lockdown from the evidence pack with the digest above. The page holds no script and loads "
-        "nothing. ICMP and other protocols without ports are not defined by network policies, and nothing is claimed of "
+        "nothing. ICMP and other protocols without ports are not defined by network policies; nothing is claimed of "
         "them."
     )
     return el("footer", el("p", text))

@@ -21,7 +21,7 @@ _WIDTH = 1120
 _CARD, _CENTRE, _PAD = 360, 248, 14
 _LEFT, _RIGHT = 0, _WIDTH - _CARD
 _MIDDLE = (_WIDTH - _CENTRE) // 2
-_LINE, _GAP, _TOP = 18, 16, 34
+_LINE, _SPACE, _GAP, _TOP = 17, 7, 16, 34
 _TITLE_CHARS, _TEXT_CHARS, _CENTRE_CHARS = 40, 50, 32
 _MANY = 8
 
@@ -79,6 +79,10 @@ class _Line:
     style: str
     mark: str = ""
 
+    @property
+    def height(self) -> int:
+        return _LINE + (_SPACE if self.mark or not self.text else 0)
+
 
 @dataclass(frozen=True)
 class _Card:
@@ -90,7 +94,7 @@ class _Card:
 
     @property
     def height(self) -> int:
-        return 2 * _PAD + _LINE * len(self.lines) - 4
+        return 2 * _PAD + sum(line.height for line in self.lines) - 4
 
 
 def draw(title: str, core: Party, members: t.Sequence[str], ways: t.Sequence[Way], ground: str) -> Markup:
@@ -222,10 +226,9 @@ def _arrow(outer: tuple[int, int], inner: tuple[int, int], *, inward: bool, stat
 
 def _box(card: _Card, left: int, top: int, width: int, style: str) -> Markup:
     parts = [el("rect", x=left + 1, y=top, width=width - 2, height=card.height, rx=8, class_=style)]
-    for index, line in enumerate(card.lines):
-        if not line.text:
-            continue
-        x, y = left + _PAD, top + _PAD + 10 + index * _LINE
+    y = top + _PAD - 7
+    for line in card.lines:
+        x, y = left + _PAD, y + line.height
         if line.mark:
             parts.append(_text(x, y, _MARKS[line.mark], f"{line.mark} mark"))
             x += 18

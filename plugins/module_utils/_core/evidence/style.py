@@ -46,7 +46,7 @@ display:grid;place-items:center;font-size:34px;font-weight:700;line-height:1}
 .numbers dd{margin:0;font-size:1.4rem;font-weight:650;font-variant-numeric:tabular-nums;color:var(--tone,var(--ink))}
 .numbers dd small{font-size:.85rem;font-weight:400;color:var(--soft)}
 .note{background:var(--wash-tone);border-left:4px solid var(--tone);border-radius:8px;padding:14px 18px;margin:14px 0}
-.note p{margin:.25rem 0}
+.note p{margin:.25rem 0;max-width:95ch}
 .note .kind{color:var(--tone);font-size:.8rem;font-weight:700;letter-spacing:.05em;text-transform:uppercase}
 .note h3{font-size:1.1rem}
 nav ol{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;padding:0;margin:18px 0 0;font-size:.92rem}
@@ -60,8 +60,8 @@ caption{text-align:left;padding:12px 14px 8px;color:var(--soft);font-size:.88rem
 th,td{text-align:left;vertical-align:top;padding:8px 14px;border-top:1px solid var(--line)}
 thead th{font-size:.82rem;color:var(--soft);font-weight:600;background:var(--wash);border-top:0}
 tbody th{font-weight:600}
-td,th{overflow-wrap:anywhere}
-td.tight,th.tight{white-space:nowrap;overflow-wrap:normal}
+td,th{overflow-wrap:break-word}
+.tight{white-space:nowrap;overflow-wrap:normal}
 .mark{display:inline-block;white-space:nowrap;font-weight:600;color:var(--tone)}
 .small{font-size:.88rem;color:var(--soft)}
 code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.88em;
@@ -69,6 +69,8 @@ overflow-wrap:anywhere}
 dl.facts{display:grid;grid-template-columns:minmax(130px,auto) 1fr;gap:4px 20px;margin:10px 0;font-size:.94rem}
 dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
+dl.facts dl.facts,dl.facts ul.plain{margin:0}
+.legend span{margin-right:22px;white-space:nowrap}
 ul.plain{padding-left:1.1rem;margin:.3rem 0 .8rem}
 details{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:10px 16px;margin:10px 0}
 summary{cursor:pointer;font-weight:600}

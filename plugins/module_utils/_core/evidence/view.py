@@ -142,7 +142,7 @@ class Report:
         """None where there is nothing to compare with."""
         return None if self.before is None else changes.between(self.before, self.facts)
 
-    def picture(self) -> Markup:
+    def drawing(self) -> Markup:
         namespace, targets = self.scope["namespace"], self.facts["targets"]
         flows = self.facts["flows"]
         core = words.subject(flows[0], namespace) if flows else Party("pods", f"in {namespace}")
@@ -184,7 +184,10 @@ class Report:
 
 
 def status(flow: Json) -> str:
-    return {True: picture.MET, False: picture.UNMET}.get(flow.get("met"), picture.UNKNOWN)  # type: ignore[call-overload, no-any-return]
+    met = flow.get("met")
+    if met is None:
+        return picture.UNKNOWN
+    return picture.MET if met else picture.UNMET
 
 
 def rule_name(rule: Json) -> str:

@@ -10,6 +10,8 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import Json
 
+DASH = "\N{EN DASH}"
+
 _TARGETS = {"api_server": "Kubernetes API server", "dns": "cluster DNS"}
 
 
@@ -42,7 +44,9 @@ def peer(flow: Json, targets: Json, namespace: str) -> Party:
 
 def _pods_peer(flow: Json, given: Json, namespace: str) -> Party:
     if is_itself(flow):
-        return Party(f"{flow['subject']['name']} among themselves", f"{_labels(given.get('pod_selector'))} in {namespace}")
+        return Party(
+            f"{flow['subject']['name']} among themselves", f"{_labels(given.get('pod_selector'))} in {namespace}"
+        )
     if given.get("namespace_selector") is None:
         return Party(_pods(given.get("pod_selector")), f"in {namespace}")
     where = selectors.describe(given["namespace_selector"], "all namespaces")
@@ -67,7 +71,7 @@ def target_addresses(target: str, targets: Json) -> list[str]:
 def ports(flow: Json, targets: Json) -> str:
     """Protocol and port, resolved where the flow leaves it to the target."""
     if flow["port"] is not None:
-        last = f"–{flow['end_port']}" if flow.get("end_port") else ""
+        last = f"{DASH}{flow['end_port']}" if flow.get("end_port") else ""
         return f"{flow['protocol']} {flow['port']}{last}"
     found = targets.get(flow["peer"].get("target", "")) or {}
     listed = found.get("targets") if flow["peer"].get("target") == "api_server" else found.get("ports")
@@ -95,14 +99,14 @@ def surplus(item: Json) -> str:
 def listed(values: t.Any) -> str:
     """Texts or records in one line."""
     if isinstance(values, list):
-        return ", ".join(sentence(value) for value in values) or "–"
+        return ", ".join(sentence(value) for value in values) or DASH
     return scalar(values)
 
 
 def scalar(value: t.Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "–" if value is None or value == "" else str(value)
+    return DASH if value is None or value == "" else str(value)
 
 
 def sentence(value: t.Any) -> str:
