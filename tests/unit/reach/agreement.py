@@ -49,7 +49,8 @@ class Both:
         second = self.reference.allowed(source, destination, protocol, port)
         first = self.answer(source, destination, port, protocol)
         assert first.allowed is second, (
-            f"{source} to {destination}, {protocol} {port}: the evaluator says {first.allowed}, the reference {second}\n"
+            f"{source} to {destination}, {protocol} {port}: "
+            f"the evaluator says {first.allowed}, the reference {second}\n"
             f"{first}\n{json.dumps([thing for thing in self.objects if 'Polic' in thing['kind']])}"
         )
         return second

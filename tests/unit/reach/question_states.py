@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import typing as t
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -117,5 +116,3 @@ class Ignite:
         if not self.asks_the_api_server:
             return NO_API_SERVER
         return WORKS if self.meets_its_peers else SPLITS
-
-

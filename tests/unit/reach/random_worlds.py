@@ -123,7 +123,11 @@ def ports(draw: st.DrawFn) -> Manifest:
     first = draw(st.sampled_from(NUMBERS))
     if kind == "number":
         return {**protocol, "port": first}
-    return {**protocol, "port": first, "endPort": draw(st.sampled_from([number for number in NUMBERS if number >= first]))}
+    return {
+        **protocol,
+        "port": first,
+        "endPort": draw(st.sampled_from([number for number in NUMBERS if number >= first])),
+    }
 
 
 def rules(peers: str) -> st.SearchStrategy[Manifest]:
@@ -156,7 +160,9 @@ def container_ports(draw: st.DrawFn) -> list[Manifest]:
 def pods(draw: st.DrawFn) -> list[Manifest]:
     """Pods of one family each; some in their node's network, some ended whose address another may have now."""
     made = []
-    for number, address in enumerate(draw(st.lists(st.sampled_from(POD_ADDRESSES), min_size=2, max_size=6, unique=True))):
+    for number, address in enumerate(
+        draw(st.lists(st.sampled_from(POD_ADDRESSES), min_size=2, max_size=6, unique=True))
+    ):
         node = "node-1" if address.startswith(("10.244.1.", "fd00:10:244:1:")) else "node-2"
         host = draw(st.integers(0, 5)) == 0
         own = NODES[node][":" in address] if host else address
@@ -196,8 +202,7 @@ def worlds(draw: st.DrawFn, *, with_services: bool = True, max_policies: int = 5
     made = [objects.node(name, address=plain) for name, (plain, _) in NODES.items()]
     for node in made:
         node["status"]["addresses"].append({"type": "InternalIP", "address": NODES[node["metadata"]["name"]][1]})
-    for name in NAMESPACES:
-        made.append(objects.namespace(name, {NAME: name, **draw(labels(SPACE_LABELS))}))
+    made += [objects.namespace(name, {NAME: name, **draw(labels(SPACE_LABELS))}) for name in NAMESPACES]
     running = draw(pods())
     made += running
     if with_services:
@@ -227,7 +232,9 @@ def queries(world: list[Manifest], random: Random, count: int) -> list[Query]:
     sources = places(world)
     virtual = [thing["spec"]["clusterIP"] for thing in world if thing["kind"] == "Service"]
     destinations = [*sources, *virtual, *virtual]
-    numbers = sorted({min(max(number + step, 1), 65535) for number in NUMBERS for step in (-1, 0, 1)} | set(NUMBERS * 2))
+    numbers = sorted(
+        {min(max(number + step, 1), 65535) for number in NUMBERS for step in (-1, 0, 1)} | set(NUMBERS * 2)
+    )
     return [
         (random.choice(sources), random.choice(destinations), random.choice(PROTOCOLS), random.choice(numbers))
         for _ in range(count)

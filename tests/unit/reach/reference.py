@@ -13,7 +13,7 @@ import ipaddress
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 Json = dict[str, t.Any]
 
@@ -99,18 +99,17 @@ class Reference:
 
     def _endpoints(self, service: Json, protocol: str, port: int) -> Iterator[tuple[str, int]]:
         """Yield where a connection to this port of the Service's address ends: addresses with their ports."""
-        namespace, name = _identity(service)
         for wanted in service["spec"]["ports"]:
-            if (wanted.get("protocol") or "TCP", wanted["port"]) != (protocol, port):
-                continue
-            for slice_ in self.slices:
-                if slice_["metadata"]["labels"].get(SERVICE_LABEL) != name or _identity(slice_)[0] != namespace:
-                    continue
-                for offered in slice_["ports"]:
-                    if (offered.get("name") or "") == (wanted.get("name") or ""):
-                        for endpoint in slice_["endpoints"]:
-                            if endpoint["conditions"].get("ready") is not False:
-                                yield endpoint["addresses"][0], offered["port"]
+            if (wanted.get("protocol") or "TCP", wanted["port"]) == (protocol, port):
+                for slice_ in self._slices(*_identity(service)):
+                    for offered in slice_["ports"]:
+                        if (offered.get("name") or "") == (wanted.get("name") or ""):
+                            yield from ((address, offered["port"]) for address in _ready(slice_))
+
+    def _slices(self, namespace: str, name: str) -> Iterator[Json]:
+        for slice_ in self.slices:
+            if (_identity(slice_)[0], _labels(slice_).get(SERVICE_LABEL)) == (namespace, name):
+                yield slice_
 
     # policies
 
@@ -162,12 +161,13 @@ class Reference:
         assert set(rule) == {"toEntities", "toPorts"}, rule
         assert rule["toEntities"] == ["kube-apiserver"], rule
         ports = [
-            {"protocol": port["protocol"], "port": int(port["port"])} for part in rule["toPorts"] for port in part["ports"]
+            {"protocol": port["protocol"], "port": int(port["port"])}
+            for part in rule["toPorts"]
+            for port in part["ports"]
         ]
         addresses = [
             address
-            for slice_ in self.slices
-            if slice_["metadata"]["labels"].get(SERVICE_LABEL) == "kubernetes" and _identity(slice_)[0] == "default"
+            for slice_ in self._slices("default", "kubernetes")
             for endpoint in slice_["endpoints"]
             for address in endpoint["addresses"]
         ]
@@ -197,6 +197,11 @@ class Reference:
             labels = {**_labels(self.namespaces[home]), NAME_LABEL: home}
             right_namespace = _selects(namespaces, labels)
         return right_namespace and _selects(pods or {}, _labels(other.pod))
+
+
+def _ready(slice_: Json) -> list[str]:
+    """The addresses of the endpoints that get traffic: of each the first, as the API promises they are alike."""
+    return [part["addresses"][0] for part in slice_["endpoints"] if part["conditions"].get("ready") is not False]
 
 
 def _one(answers: set[bool]) -> bool | None:
@@ -253,7 +258,7 @@ def _fits(term: Json, labels: Mapping[str, str]) -> bool:
     raise AssertionError(term)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _inside(address: str, block: str) -> bool:
     return ipaddress.ip_address(address) in ipaddress.ip_network(block)
 

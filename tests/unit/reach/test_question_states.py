@@ -5,19 +5,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import typing as t
-from pathlib import Path
 
 import pytest
 from agreement import CILIUM, POST, PRE
-from flow_builders import APPLICATIONS
+from our_policies import ENDPOINTS, SERVICE, ours
 from question_states import (
     API_ENDPOINTS,
-    API_PORT,
-    API_SERVICE,
     CLIENTS,
     COMMUNICATION,
     DISCOVERY,
@@ -34,88 +28,15 @@ from question_states import (
 )
 from reference import Engine, Json
 
-import ansible_collections.netguard.lockdown.plugins as collection_plugins
 from lab import objects
-from lab.environment import scrubbed_env
 
-COLLECTIONS = Path(next(iter(collection_plugins.__path__))).parents[3]
 LABELLED = {"zone": "kube-system"}
-RENDER_SECONDS = 120
-PLAYBOOK = """
-- hosts: all
-  gather_facts: false
-  connection: local
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  tasks:
-    - ansible.builtin.import_role:
-        name: netguard.lockdown.ignite_lockdown
-        tasks_from: render
-        rolespec_validate: false
-    - ansible.builtin.copy:
-        content: "{{ ignite_lockdown_result.definitions | to_json }}"
-        dest: "{{ kept }}"
-        mode: "0600"
-"""
-ENDPOINTS: Json = {
-    "via": "endpoints",
-    "protocol": "TCP",
-    "port": API_PORT,
-    "cidrs": [f"{address}/32" for address in API_ENDPOINTS],
+OURS = {
+    "standard": ours(),
+    "minimal": ours(dns=False),
+    "service": ours([SERVICE]),
+    "both": ours([ENDPOINTS, SERVICE]),
 }
-SERVICE: Json = {"via": "service", "protocol": "TCP", "port": 443, "cidrs": [f"{API_SERVICE}/32"]}
-DNS: Json = {
-    "namespace": "kube-system",
-    "pod_selector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
-}
-RENDERED: dict[str, Json] = {
-    "standard": {"api_server": [ENDPOINTS], "dns": DNS},
-    "minimal": {"api_server": [ENDPOINTS], "dns": None},
-    "service": {"api_server": [SERVICE], "dns": DNS},
-    "both": {"api_server": [ENDPOINTS, SERVICE], "dns": DNS},
-}
-Ours = dict[str, list[Json]]
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
-    """Our policies for the question, as the role renders them, by profile or by the form of the API server."""
-    folder = tmp_path_factory.mktemp("rendered")
-    hosts = {}
-    for name, targets in RENDERED.items():
-        minimal = targets["dns"] is None
-        values = {
-            "namespace": "cache-ns",
-            "clients": [APPLICATIONS],
-            "render_dir": str(folder / name),
-            "targets": {
-                "cluster": {"uid": "4f9c", "pod_cidrs": ["10.244.0.0/16"], "service_cidrs": ["10.96.0.0/16"]},
-                "api_server": {"targets": targets["api_server"]},
-                "dns": targets["dns"],
-            },
-            **({"profile": "minimal", "minimal_confirmed": True} if minimal else {}),
-        }
-        hosts[name] = {f"ignite_lockdown_{key}": value for key, value in values.items()}
-        hosts[name]["kept"] = str(folder / f"{name}.json")
-    (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    (folder / "playbook.yml").write_text(PLAYBOOK)
-    (folder / "ansible.cfg").touch()
-    run = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", folder / "inventory.json", folder / "playbook.yml"],
-        env={
-            **scrubbed_env(folder / "no-kubeconfig"),
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=RENDER_SECONDS,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return {name: json.loads((folder / f"{name}.json").read_text()) for name in RENDERED}
 
 
 # without and with the question's own policies
@@ -218,8 +139,8 @@ def test_a_pod_may_not_even_reach_the_address_that_the_fifth_attempt_names() -> 
 
 
 @pytest.mark.parametrize(("form", "engine"), [("standard", POST), ("both", POST), ("service", PRE), ("both", PRE)])
-def test_under_ours_it_works_and_calls_nobody(ours: Ours, form: str, engine: Engine) -> None:
-    ignite = Ignite([*cluster(), *ours[form]], engine)
+def test_under_ours_it_works_and_calls_nobody(form: str, engine: Engine) -> None:
+    ignite = Ignite([*cluster(), *OURS[form]], engine)
     assert ignite.asks_the_api_server
     assert ignite.meets_its_peers
     assert not ignite.calls_home
@@ -229,12 +150,12 @@ def test_under_ours_it_works_and_calls_nobody(ours: Ours, form: str, engine: Eng
 
 
 @pytest.mark.parametrize(("form", "engine"), [("service", POST), ("standard", PRE)])
-def test_the_wrong_form_for_the_engine_stops_it(ours: Ours, form: str, engine: Engine) -> None:
-    assert not Ignite([*cluster(), *ours[form]], engine).asks_the_api_server
+def test_the_wrong_form_for_the_engine_stops_it(form: str, engine: Engine) -> None:
+    assert not Ignite([*cluster(), *OURS[form]], engine).asks_the_api_server
 
 
-def test_the_minimal_profile_needs_the_api_servers_address_and_has_no_dns(ours: Ours) -> None:
-    ignite = Ignite([*cluster(), *ours["minimal"]])
+def test_the_minimal_profile_needs_the_api_servers_address_and_has_no_dns() -> None:
+    ignite = Ignite([*cluster(), *OURS["minimal"]])
     assert ignite.outcome(by_name=False) == WORKS
     assert ignite.outcome() == NO_NAME
     for server in (DNS_SERVICE, "kube-system/coredns-0", "203.0.113.10", "169.254.20.10"):
@@ -262,17 +183,17 @@ FORBIDDEN_OUT = [
 @pytest.mark.parametrize("profile", ["standard", "minimal"])
 @pytest.mark.parametrize(("destination", "port", "protocol"), FORBIDDEN_OUT)
 def test_under_ours_nothing_else_goes_out(
-    ours: Ours, profile: str, destination: str, port: int, protocol: t.Literal["TCP", "UDP"]
+    profile: str, destination: str, port: int, protocol: t.Literal["TCP", "UDP"]
 ) -> None:
-    ignite = Ignite([*cluster(LABELLED), *ours[profile]])
+    ignite = Ignite([*cluster(LABELLED), *OURS[profile]])
     assert not any(ignite.judges.allowed(pod, destination, port, protocol) for pod in IGNITE)
 
 
 @pytest.mark.parametrize("profile", ["standard", "minimal"])
-def test_under_ours_nobody_else_comes_in(ours: Ours, profile: str) -> None:
+def test_under_ours_nobody_else_comes_in(profile: str) -> None:
     stranger = objects.pod("stranger", "client-ns", {"app": "else"}, ip="10.244.1.30")
     impostor = objects.pod("impostor", "cache-ns", {"app": "else"}, ip="10.244.1.32")
-    ignite = Ignite([*cluster(LABELLED), stranger, impostor, *ours[profile]])
+    ignite = Ignite([*cluster(LABELLED), stranger, impostor, *OURS[profile]])
     others = ("client-ns/stranger", "cache-ns/impostor", "kube-system/coredns-0", "203.0.113.10", "192.0.2.19")
     for port in (11211, 47100, 47500, 10800, 8080, 22):
         assert not any(ignite.judges.allowed(other, pod, port) for other in others for pod in IGNITE)
@@ -280,9 +201,9 @@ def test_under_ours_nobody_else_comes_in(ours: Ours, profile: str) -> None:
     assert ignite.judges.allowed(*IGNITE, DISCOVERY, "UDP") is False
 
 
-def test_under_ours_a_stray_pod_of_the_namespace_is_cut_off(ours: Ours) -> None:
+def test_under_ours_a_stray_pod_of_the_namespace_is_cut_off() -> None:
     stray = objects.pod("stray", "cache-ns", {"app": "else"}, ip="10.244.1.32", node_name="node-1")
-    ignite = Ignite([*cluster(), stray, *ours["standard"]])
+    ignite = Ignite([*cluster(), stray, *OURS["standard"]])
     for destination in (DNS_SERVICE, "client-ns/some-pod", "203.0.113.10", *IGNITE):
         assert not ignite.judges.allowed("cache-ns/stray", destination, 53, "UDP")
     assert not ignite.judges.allowed("client-ns/some-pod", "cache-ns/stray", 10800)

@@ -63,7 +63,9 @@ def test_a_pod_and_its_own_node_reach_each_other_whatever_policies_say(engine: E
 @each_engine
 def test_selectors_never_match_a_pod_in_its_nodes_network(engine: Engine) -> None:
     agent = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "agent"}}}
-    rules = policy(policyTypes=["Ingress", "Egress"], ingress=[source(agent, ALL_PODS)], egress=[target(agent, ALL_PODS)])
+    rules = policy(
+        policyTypes=["Ingress", "Egress"], ingress=[source(agent, ALL_PODS)], egress=[target(agent, ALL_PODS)]
+    )
     check(
         """
         agent-2  ignite-0 47500 no
@@ -76,9 +78,7 @@ def test_selectors_never_match_a_pod_in_its_nodes_network(engine: Engine) -> Non
     )
 
 
-@pytest.mark.parametrize(
-    ("engine", "seen"), [(POST, "yes"), (PRE, "yes"), (CILIUM_NODES, "yes"), (CILIUM, "no")]
-)
+@pytest.mark.parametrize(("engine", "seen"), [(POST, "yes"), (PRE, "yes"), (CILIUM_NODES, "yes"), (CILIUM, "no")])
 def test_the_address_of_the_node_matches_a_pod_in_its_network_unless_the_engine_keeps_nodes_apart(
     engine: Engine, seen: str
 ) -> None:
@@ -214,7 +214,9 @@ def api_server_pod() -> list[Manifest]:
     )
     service = objects.service("kubernetes", "default", ports=[{"name": "https", "port": 443}], cluster_ip="10.96.0.1")
     slice_ports = [{"name": "https", "protocol": "TCP", "port": 6443}]
-    slice_ = objects.endpoint_slice("kubernetes", "default", service="kubernetes", addresses=[NODE_2], ports=slice_ports)
+    slice_ = objects.endpoint_slice(
+        "kubernetes", "default", service="kubernetes", addresses=[NODE_2], ports=slice_ports
+    )
     return [*things, pod, service, slice_]
 
 
@@ -272,7 +274,10 @@ def test_the_entity_alone_only_adds_and_isolates_nobody() -> None:
 
 
 def test_a_services_port_is_not_its_endpoints_port() -> None:
-    dns = {"namespaceSelector": {"matchLabels": {NAME: "kube-system"}}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    dns = {
+        "namespaceSelector": {"matchLabels": {NAME: "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
     udp = {"protocol": "UDP"}
     check(
         """
