@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, render, rollback, remove]
+    choices: [main, render, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -63,6 +63,21 @@ _value:
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
       type: dict
+    evidence:
+      description: >-
+        Further arguments for M(netguard.lockdown.evidence_pack) (entry point V(audit)) or
+        M(netguard.lockdown.evidence_info) (V(verify_evidence)).
+      type: dict
+    probes:
+      description: What was probed, null if nothing was.
+      type: dict
+    topology:
+      description: What the servers say of their ring, null if nobody asked.
+      type: dict
+    fail_on:
+      description: Verdicts at which entry point V(audit) fails.
+      type: list
+      elements: str
     errors:
       description: What is wrong, as sentences. Empty if all is well.
       type: list

@@ -65,6 +65,7 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("roles/ignite_lockdown/defaults/main.yml"),
         Path("playbooks/lockdown.meta.yml"),
         Path("playbooks/render.meta.yml"),
+        Path("playbooks/audit.meta.yml"),
     }
     (tmp_path / "playbooks" / "remove.meta.yml").unlink()
     assert Path("playbooks/remove.meta.yml") in generate.differing(tmp_path)
@@ -109,11 +110,23 @@ def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
     assert set(spec("extra_flows")["options"]) == set(clients.EXTRA_KEYS)
 
 
+@pytest.mark.parametrize(("module", "entry_point"), [("evidence_pack", "audit"), ("evidence_info", "verify_evidence")])
+def test_evidence_modules_take_what_the_role_passes_on(module: str, entry_point: str) -> None:
+    options = module_options(module)
+    for variable, option, _ in arguments.EVIDENCE[entry_point]:
+        assert spec(variable).get("default") == options[option].get("default")
+        assert spec(variable)["type"] == options[option]["type"]
+
+
+def test_python_and_specs_agree_on_the_verdicts_that_fail() -> None:
+    assert tuple(spec("audit_fail_on")["choices"]) == tuple(arguments.FAIL_ON)
+
+
 def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "rollback", "remove"]
+        assert users == ["main", "rollback", "remove", "audit", "verify_evidence"]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
@@ -122,11 +135,15 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
 
 @pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
 def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -> None:
-    tables = arguments.TABLES[entry_point]
+    tables = (*arguments.TABLES[entry_point], arguments.EVIDENCE.get(entry_point, ()))
     read = {PREFIX + row[0] for table in tables for row in table}
     connection = {PREFIX + name for name in (*ENVIRONMENT, "connect_timeout", "request_timeout")}
     flows = {PREFIX + n for n in ("pod_selector", "ports", "clients", "extra_flows", "profile", "minimal_confirmed")}
-    own = {PREFIX + n for n in ("namespace", "instance", "targets", "render_dir", "remove_confirmed")}
+    own = {
+        PREFIX + n
+        for n in ("namespace", "instance", "targets", "render_dir", "remove_confirmed", "probes", "topology",
+                  "audit_fail_on")
+    }  # fmt: skip
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own
