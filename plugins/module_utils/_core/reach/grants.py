@@ -73,6 +73,26 @@ class Compiled:
     def side(self, direction: str) -> Side:
         return self.egress if direction == EGRESS else self.ingress
 
+    def permitted(self, direction: str, group: int) -> Pieces:
+        """What the group's own policies permit it, as sets of other ends."""
+        side, reachable = self.side(direction), self.universe.family(group)
+        if not side.isolated >> group & 1:
+            return [(reachable, ports.EVERY)]
+        return disjoint(
+            (side.other(grant) & reachable, grant.ports) for grant in side.grants if side.own(grant) >> group & 1
+        )
+
+    def accepted(self, direction: str, group: int) -> Pieces:
+        """What the policies of the other ends permit with this group; `direction` is the group's own."""
+        side = self.ingress if direction == EGRESS else self.egress
+        reachable = self.universe.family(group)
+        bound = reachable & side.isolated
+        granted = disjoint(
+            (side.own(grant) & bound, grant.ports) for grant in side.grants if side.other(grant) >> group & 1
+        )
+        free = reachable & ~side.isolated
+        return [*granted, (free, ports.EVERY)] if free else granted
+
     def _add(self, number: int, policy: Policy) -> None:
         subjects = self.subjects[number]
         for direction in policy.isolates:
@@ -124,6 +144,23 @@ def disjoint(pieces: t.Iterable[tuple[Mask, PortSet]]) -> Pieces:
             by_ports[granted] = by_ports.get(granted, 0) | rest
             covered |= rest
     return [(mask, granted) for granted, mask in by_ports.items() if mask]
+
+
+def minus(one: Pieces, other: Pieces) -> Pieces:
+    """What is in the one and not in the other; the other's pieces are disjoint."""
+    rest: Pieces = []
+    for mask, granted in one:
+        left = mask
+        for holders, taken in other:
+            common = left & holders
+            if common:
+                left ^= common
+                more = ports.difference(granted, taken)
+                if more:
+                    rest.append((common, more))
+        if left:
+            rest.append((left, granted))
+    return disjoint(rest)
 
 
 def both(one: Pieces, other: Pieces) -> Pieces:

@@ -24,6 +24,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.selectors 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw
 
 _API_SERVER = ("default", "kubernetes")
+_RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 _NETWORK_POLICY = ("networking.k8s.io", "NetworkPolicy")
 
 
@@ -36,7 +37,9 @@ class Located(t.NamedTuple):
 
 @dataclass
 class World:
-    """:arg ended: how many pods have ended; they count for nothing.
+    """:arg raw_policies: NetworkPolicies as they were read, by namespace and name.
+    :arg rights: Roles, ClusterRoles and their bindings as they were read.
+    :arg ended: how many pods have ended; they count for nothing.
     :arg ignored: kinds that reachability does not depend on, or that are not known, with their number.
     :arg problems: what could not be read; empty unless they were asked to be collected.
     """
@@ -47,6 +50,9 @@ class World:
     services: dict[tuple[str, str], Service] = field(default_factory=dict)
     slices: dict[tuple[str, str], list[Slice]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
+    raw_policies: dict[tuple[str, str], Raw] = field(default_factory=dict)
+    rights: list[Raw] = field(default_factory=list)
+    config_maps: dict[tuple[str, str], Raw] = field(default_factory=dict)
     ended: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
     problems: list[LockdownError] = field(default_factory=list)
@@ -201,6 +207,19 @@ def _add_slice(world: World, raw: Raw, where: str) -> None:
     world.slices.setdefault((each.namespace, each.service), []).append(each)
 
 
+def _add_network_policy(world: World, raw: Raw, where: str) -> None:
+    world.raw_policies[objects.namespace_of(raw), objects.name_of(raw, where)] = raw
+    world.policies.append(policies.read_network_policy(raw, where))
+
+
+def _add_right(world: World, raw: Raw, where: str) -> None:
+    world.rights.append(raw)
+
+
+def _add_config_map(world: World, raw: Raw, where: str) -> None:
+    world.config_maps[objects.namespace_of(raw), objects.name_of(raw, where)] = raw
+
+
 def _add_policy(reader: foreign.Reader) -> Reader:
     def add(world: World, raw: Raw, where: str) -> None:
         world.policies.append(reader(raw, where))
@@ -216,7 +235,9 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("", "Node"): _add_node,
     ("", "Service"): _add_service,
     ("discovery.k8s.io", "EndpointSlice"): _add_slice,
-    _NETWORK_POLICY: _add_policy(policies.read_network_policy),
+    ("", "ConfigMap"): _add_config_map,
+    _NETWORK_POLICY: _add_network_policy,
+    **{("rbac.authorization.k8s.io", kind): _add_right for kind in _RIGHTS},
     **{key: _add_policy(reader) for key, reader in foreign.READERS.items()},
 }
 
