@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from enforced.table import Table
+from enforced.verdicts import judged
 from enforced.worlds import Playbooks, World
 from lab.cluster import life
 from lab.cluster.cluster import Cluster
@@ -56,6 +57,13 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
             yield Cluster(state)
         finally:
             life.down(state)
+
+
+@pytest.fixture(autouse=True)
+def verdicts(table: Table, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test probes, the evaluator has to say the same of it."""
+    with judged(table, request.node.name):
+        yield
 
 
 @pytest.fixture

@@ -25,6 +25,11 @@ POD_ADDRESSES = (
     *(f"10.244.{node}.{number}" for node in (1, 2) for number in (2, 3, 4)),
     *(f"fd00:10:244:{node}::{number}" for node in (1, 2) for number in (2, 3)),
 )
+# Of pods with two addresses: the other one.
+SECOND = {
+    address: f"10.244.{number}.200" if ":" in address else f"fd00:10:244:2::{number}"
+    for number, address in enumerate(POD_ADDRESSES, start=16)
+}
 VIRTUAL = ("10.96.0.1", "10.96.0.10", "fd00:10:96::1")
 OUTSIDE = ("203.0.113.10", "198.51.100.7", "169.254.20.10", "2001:db8:ffff::7")
 BLOCKS = {
@@ -158,7 +163,7 @@ def container_ports(draw: st.DrawFn) -> list[Manifest]:
 
 @st.composite
 def pods(draw: st.DrawFn) -> list[Manifest]:
-    """Pods of one family each; some in their node's network, some ended whose address another may have now."""
+    """Pods of one family or both; some in their node's network, some ended whose address another may have now."""
     made = []
     for number, address in enumerate(
         draw(st.lists(st.sampled_from(POD_ADDRESSES), min_size=2, max_size=6, unique=True))
@@ -168,7 +173,10 @@ def pods(draw: st.DrawFn) -> list[Manifest]:
         own = NODES[node][":" in address] if host else address
         common: dict[str, t.Any] = {"labels": draw(labels(POD_LABELS)), "ports": draw(container_ports())}
         space = draw(HOMES)
-        made.append(objects.pod(f"pod-{number}", space, ip=own, node_name=node, host_network=host, **common))
+        pod = objects.pod(f"pod-{number}", space, ip=own, node_name=node, host_network=host, **common)
+        if draw(st.integers(0, 3)) == 0:
+            pod["status"]["podIPs"].append({"ip": NODES[node][":" not in own] if host else SECOND[address]})
+        made.append(pod)
         if draw(st.integers(0, 5)) == 0:
             ended = draw(st.sampled_from(["Succeeded", "Failed"]))
             made.append(objects.pod(f"ended-{number}", space, ip=own, phase=ended, node_name=node, **common))
@@ -223,7 +231,9 @@ def places(world: list[Manifest]) -> list[str]:
         thing for thing in world if thing["kind"] == "Pod" and thing["status"]["phase"] not in ("Succeeded", "Failed")
     ]
     names = [f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" for pod in running]
-    addresses = {pod["status"]["podIP"] for pod in running} | {part for pair in NODES.values() for part in pair}
+    addresses = {entry["ip"] for pod in running for entry in pod["status"]["podIPs"]} | {
+        part for pair in NODES.values() for part in pair
+    }
     return [*names * 5, *sorted(addresses), *OUTSIDE]
 
 

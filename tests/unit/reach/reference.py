@@ -58,36 +58,50 @@ class Reference:
 
     def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool | None:
         """Whether the connection may be opened; None where it depends on more than the question says."""
-        begin = self.place(source)
         service = self._service(destination)
         if service is None:
-            return self._judged(begin, self.place(destination), protocol, port)
-        ends = [(self.place(address), number) for address, number in self._endpoints(service, protocol, port)]
+            return self._judged(source, destination, protocol, port)
         if self.engine.before_dnat:
-            virtual = Place(destination)
-            if not self._may_leave(begin, virtual, protocol, port):
+            met = self._meet(source, destination)
+            if met is None or not self._may_leave(*met, protocol, port):
                 return False
-            return _one({self._may_enter(begin, end, protocol, number) for end, number in ends})
-        return _one({self._judged(begin, end, protocol, number) for end, number in ends})
+        return _one(
+            self._judged(source, address, protocol, number, leaves=not self.engine.before_dnat)
+            for address, number in self._endpoints(service, protocol, port)
+        )
 
-    def place(self, text: str) -> Place:
-        """Find a place by "namespace/pod" or by an address; a pod in its node's network is its node."""
+    def _judged(self, source: str, destination: str, protocol: str, port: int, *, leaves: bool = True) -> bool:
+        """Traffic needs both sides, and addresses of one family."""
+        met = self._meet(source, destination)
+        if met is None or (leaves and not self._may_leave(*met, protocol, port)):
+            return False
+        return self._may_enter(*met, protocol, port)
+
+    def _meet(self, source: str, destination: str) -> tuple[Place, Place] | None:
+        """Find both ends by addresses of one family; a pod that has no address yet will have the right one."""
+        for end in self.places(destination):
+            for begin in self.places(source):
+                if not (begin.address and end.address) or (":" in begin.address) == (":" in end.address):
+                    return begin, end
+        return None
+
+    def places(self, text: str) -> list[Place]:
+        """Find a place by "namespace/pod" or by an address, once by each of its addresses.
+
+        A pod in its node's network is its node.
+        """
         if "/" in text:
             namespace, name = text.split("/")
             (pod,) = (pod for pod in self.pods if _identity(pod) == (namespace, name))
-            return self._of_pod(pod, _addresses(pod)[0])
+            return [_of_pod(pod, address) for address in _addresses(pod)]
         wanted = ipaddress.ip_address(text)
         for pod in self.pods:
-            if not _in_host_network(pod) and wanted in map(ipaddress.ip_address, _addresses(pod)):
-                return self._of_pod(pod, text)
+            if not _in_host_network(pod) and wanted in map(ipaddress.ip_address, filter(None, _addresses(pod))):
+                return [_of_pod(pod, text)]
         for node in self.nodes:
             if any(wanted == ipaddress.ip_address(address) for address in _node_addresses(node)):
-                return Place(text, node=node["metadata"]["name"])
-        return Place(text)
-
-    def _of_pod(self, pod: Json, address: str) -> Place:
-        node = pod["spec"].get("nodeName") or ""
-        return Place(address, None if _in_host_network(pod) else pod, node)
+                return [Place(text, node=node["metadata"]["name"])]
+        return [Place(text)]
 
     # Services
 
@@ -112,11 +126,6 @@ class Reference:
                 yield slice_
 
     # policies
-
-    def _judged(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
-        return self._may_leave(source, destination, protocol, port) and self._may_enter(
-            source, destination, protocol, port
-        )
 
     def _may_leave(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
         if source.pod is None or _beyond_policies(source, destination):
@@ -199,14 +208,19 @@ class Reference:
         return right_namespace and _selects(pods or {}, _labels(other.pod))
 
 
+def _of_pod(pod: Json, address: str) -> Place:
+    return Place(address, None if _in_host_network(pod) else pod, pod["spec"].get("nodeName") or "")
+
+
 def _ready(slice_: Json) -> list[str]:
     """The addresses of the endpoints that get traffic: of each the first, as the API promises they are alike."""
     return [part["addresses"][0] for part in slice_["endpoints"] if part["conditions"].get("ready") is not False]
 
 
-def _one(answers: set[bool]) -> bool | None:
+def _one(answers: Iterable[bool]) -> bool | None:
     """Join the answers for a Service's endpoints; without an endpoint, or if they differ, there is none."""
-    return answers.pop() if len(answers) == 1 else None
+    different = set(answers)
+    return different.pop() if len(different) == 1 else None
 
 
 def _beyond_policies(source: Place, destination: Place) -> bool:
@@ -260,7 +274,7 @@ def _fits(term: Json, labels: Mapping[str, str]) -> bool:
 
 @cache
 def _inside(address: str, block: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_network(block)
+    return address != "" and ipaddress.ip_address(address) in ipaddress.ip_network(block)
 
 
 def _identity(thing: Json) -> tuple[str, str]:
@@ -277,7 +291,7 @@ def _in_host_network(pod: Json) -> bool:
 
 def _addresses(pod: Json) -> list[str]:
     status = pod["status"]
-    return [entry["ip"] for entry in status.get("podIPs") or []] or [status["podIP"]]
+    return [entry["ip"] for entry in status.get("podIPs") or []] or [status.get("podIP") or ""]
 
 
 def _node_addresses(node: Json) -> list[str]:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from reference import Engine
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.evaluate import evaluate
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.matrix import matrix
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.world import read_world
 from lab.objects import Manifest
 
@@ -146,6 +147,20 @@ def test_lists_are_their_items(world: list[Manifest], engine: Engine, random: Ra
         seen = read_world(copy.deepcopy(wrapped))
         found = [evaluate(seen, profile(engine), *query).allowed for query in asked]
         assert found == plain
+
+
+@laws
+@given(worlds.worlds(), engines, randoms)
+def test_the_matrix_says_the_same_at_every_point(world: list[Manifest], engine: Engine, random: Random) -> None:
+    """Looked up in the matrix, and in its cells as they are told: names of pods and nodes, blocks of addresses."""
+    judges = Both(world, engine)
+    whole = matrix(judges.world, judges.profile)
+    virtual = {thing["spec"]["clusterIP"] for thing in world if thing["kind"] == "Service"}
+    for source, end, protocol, port in worlds.queries(world, random, LAW_QUERIES):
+        if end not in virtual:
+            told = f"{source} to {end}, {protocol} {port}"
+            seen = judges.reference.allowed(source, end, protocol, port)
+            assert whole.allowed(source, end, protocol, port) is seen, told
 
 
 @laws
