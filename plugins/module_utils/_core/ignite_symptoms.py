@@ -16,9 +16,10 @@ OUTAGE, EXPOSURE, LATENT = "outage", "exposure", "latent"
 _API_START = (
     "Before a server joins, it asks the Kubernetes API server for the addresses of its peers. The policies drop that "
     "request. Start-up then stops at 'IgniteSpiException: Failed to retrieve Ignite pods IP addresses', caused by "
-    "'Connection timed out' or 'Operation timed out', and is tried again for ever. Servers that already run go on "
-    "until they are restarted."
+    "{cause}, and is tried again for ever. Servers that already run go on until they are restarted."
 )
+_TIMED_OUT = "'Connection timed out' or 'Operation timed out'"
+_UNKNOWN_FIRST = f"'UnknownHostException' while names do not resolve either, and once they do by {_TIMED_OUT}"
 _API_CURE = (
     "Allow egress to the API server's own address and port{addresses}. A rule for its Service address and port 443, "
     "for the namespace kube-system or for any pod labels does not match: most network engines judge a connection after "
@@ -96,8 +97,10 @@ def _api(situation: Situation) -> t.Iterator[Consequence]:
     missing = situation.missing("api-server")
     if not missing:
         return
-    resolves = any(f["id"].startswith("dns-") for f in situation.flows) and not situation.missing("dns-")
-    text = _API_START + (" That names resolve (nslookup works in the pod) does not change this." if resolves else "")
+    named = any(flow["id"].startswith("dns-") for flow in situation.flows)
+    resolves = named and not situation.missing("dns-")
+    text = _API_START.format(cause=_TIMED_OUT if resolves or not named else _UNKNOWN_FIRST)
+    text += " That names resolve (nslookup works in the pod) does not change this." if resolves else ""
     listed = words.target_addresses("api_server", situation.targets)
     numbers = situation.ports("api-server")
     addresses = f" ({', '.join(listed)}, {numbers})" if listed else ""
@@ -142,11 +145,13 @@ def _dns(situation: Situation) -> t.Iterator[Consequence]:
 
 def _others(situation: Situation) -> t.Iterator[Consequence]:
     known = ("api-server", "peers-", "dns-")
-    for flow in situation.unmet:
-        if not flow["id"].startswith(known):
-            text = f"Not or not completely allowed: {flow['direction']} {words.ports(flow, situation.targets)}."
-            title = f"A flow is cut off: {flow['reason']}"
-            yield Consequence(OUTAGE, title, text, "Render and apply the policies anew.", (flow["id"],))
+    further = [flow for flow in situation.unmet if not flow["id"].startswith(known)]
+    if further:
+        listed = [f"{words.capital(flow['reason'])}: {words.ports(flow, situation.targets)}." for flow in further]
+        title = f"{words.count(len(further), 'flow')} of clients or extra flows cut off"
+        text = f"Not or not completely allowed: {' '.join(listed)}"
+        ids = tuple(flow["id"] for flow in further)
+        yield Consequence(OUTAGE, title, text, "Render and apply the policies anew.", ids)
 
 
 def _exposure(situation: Situation) -> t.Iterator[Consequence]:

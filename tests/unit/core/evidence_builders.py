@@ -83,6 +83,7 @@ def audit(**changed: t.Any) -> Json:
         "verdict": "pass",
         "pods": [
             {
+                "namespace": "cache-ns",
                 "name": name,
                 "address": f"10.244.1.{index + 7}",
                 "node": "node-1",

@@ -211,7 +211,7 @@ def _check_link(chain: Chain, before: Link, link: Link) -> None:
         chain.problems.append(_problem("broken_link", link, told))
     if link.content["run"]["time"] < before.content["run"]["time"]:
         told = f"it says {link.content['run']['time']}, before {before.content['run']['time']} of {before.path}"
-        chain.problems.append(_problem("time_goes_back", link, told))
+        chain.notes.append(_problem("time_goes_back", link, told))
 
 
 def _check_gap(chain: Chain, link: Link, missing_up_to: int, place: str) -> None:

@@ -81,7 +81,7 @@ def _policies(facts: Json) -> _Pairs:
 
 def _pods(facts: Json) -> _Pairs:
     for pod in facts["audit"].get("pods") or []:
-        yield pod["name"], ", ".join(pod.get("policies") or [])
+        yield f"{pod['namespace']}/{pod['name']}", ", ".join(pod.get("policies") or [])
 
 
 def _surplus(facts: Json) -> _Pairs:
@@ -91,7 +91,7 @@ def _surplus(facts: Json) -> _Pairs:
 
 def _foreign(facts: Json) -> _Pairs:
     for item in facts["audit"].get("foreign") or []:
-        yield item["name"], ""
+        yield item["name"], str(item.get("effect") or "")
 
 
 def _findings(facts: Json) -> _Pairs:

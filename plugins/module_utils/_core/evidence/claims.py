@@ -41,7 +41,7 @@ def _isolated(facts: Json) -> _Judgement:
 
 def _needed_allowed(facts: Json) -> _Judgement:
     flows = facts["flows"]
-    unmet = [flow["id"] for flow in flows if flow.get("met") is False]
+    unmet = [flow["id"] for flow in flows if flow.get("met") is False and flow["expect"] == "allow"]
     if not unmet and any(flow.get("met") is None for flow in flows):
         return NOT_SHOWN, "not every flow could be judged"
     return _none(unmet, f"{words.count(len(flows), 'flow')}", "not allowed")

@@ -24,6 +24,12 @@ VERDICTS = (PASS, FAIL, INCONCLUSIVE)
 _KEYS = ("namespace", "instance", "profile", "targets", "definitions", "findings", "audit", "probes", "topology")
 _TARGET_PARTS = ("cluster", "api_server", "dns", "engine")
 _AUDIT_NOISE = ("changed", "failed", "invocation", "warnings", "deprecations", "exception", "diff")
+# What the options say in general, the audit says of the pods and rules that are there.
+_SAID_BY_THE_AUDIT = {
+    "dns_is_a_way_out": "dns_carries_out",
+    "peer_by_namespace_labels": "settable_namespace_labels",
+    "peer_by_pod_labels": "settable_pod_labels",
+}
 _CELL_NOISE = ("attempts", "seconds")
 
 
@@ -145,6 +151,7 @@ def _probes(given: Json | None) -> Json | None:
 
 def _findings(inputs: Inputs) -> list[Json]:
     """What the configuration and the audit found, in one form; each only once."""
+    judged = {found["id"] for found in options.entries(inputs.audit.get("findings"), "evidence.audit.findings")}
     listed = [
         {
             "id": found["code"],
@@ -154,6 +161,7 @@ def _findings(inputs: Inputs) -> list[Json]:
             "mitigation": "",
         }
         for found in inputs.findings
+        if _SAID_BY_THE_AUDIT.get(found["code"]) not in judged
     ] + [
         {
             "id": found["id"],
@@ -170,11 +178,15 @@ def _findings(inputs: Inputs) -> list[Json]:
 def _situation(facts: Json) -> ignite_symptoms.Situation:
     return ignite_symptoms.Situation(
         flows=facts["flows"],
-        unmet=[flow for flow in facts["flows"] if flow.get("met") is False],
+        unmet=_unmet(facts),
         servers=len(facts["audit"].get("pods") or []),
         open_ways={item["direction"] for item in facts["audit"].get("surplus") or []},
         targets=facts["targets"],
     )
+
+
+def _unmet(facts: Json) -> list[Json]:
+    return [flow for flow in facts["flows"] if flow.get("met") is False and flow["expect"] == "allow"]
 
 
 def _verdict(facts: Json) -> tuple[str, list[str]]:
@@ -206,7 +218,7 @@ def _policies_sentence(verdict: str, facts: Json) -> str:
     audit = facts["audit"]
     parts = [
         (
-            len([flow for flow in facts["flows"] if flow.get("met") is False]),
+            len(_unmet(facts)),
             "needed flow is",
             "needed flows are",
             "not allowed",

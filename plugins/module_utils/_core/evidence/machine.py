@@ -13,7 +13,6 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence i
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import Markup, clean, el
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import Json
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.view import (
-    STATUS_WORDS,
     Report,
     rule_name,
 )
@@ -68,8 +67,8 @@ def _flow_cases(report: Report) -> list[Case]:
     return [
         Case(
             f"{row.id}: {row.source} to {row.destination} {row.port}",
-            STATUS_WORDS[row.status] if row.status == picture.UNMET else "",
-            STATUS_WORDS[row.status] if row.status == picture.UNKNOWN else "",
+            row.told if row.status == picture.UNMET else "",
+            row.told if row.status == picture.UNKNOWN else "",
         )
         for row in report.flows()
     ]
@@ -140,13 +139,11 @@ def _results(report: Report) -> t.Iterator[Json]:
         if row.status != picture.MET:
             level = "error" if row.status == picture.UNMET else "warning"
             told = f"{row.source} to {row.destination} {row.port}: {row.reason}"
-            yield _result(report, "missing_flow", level, told, row.id)
+            yield _result(report, "flow_not_met", level, told, row.id)
     for item in report.audit.get("surplus") or []:
-        yield _result(report, "surplus", "error", words.surplus(item), words.listed(item.get("by")))
+        yield _result(report, "surplus", "error", words.surplus(item), words.rules(item.get("by")))
     for item in report.audit.get("drift") or []:
-        yield _result(
-            report, f"drift_{item['class']}", "error", words.sentence(item), str(item.get("name") or "policies")
-        )
+        yield _result(report, f"drift_{item['class']}", "error", words.sentence(item), str(item["policy"]))
     yield from _probe_results(report)
     for item in report.facts["findings"]:
         yield _result(report, str(item["id"]), _level(item["severity"]), item["sentence"], item["where"] or "findings")

@@ -14,7 +14,6 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.p
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.style import STYLE
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.view import (
     PART_WORDS,
-    STATUS_WORDS,
     VERDICT_WORDS,
     Report,
     rule_name,
@@ -32,6 +31,7 @@ _TONES = {
     controls.CONTRADICTED: "fail",
     controls.NOT_SHOWN: "inconclusive",
 }
+_SEVERITIES = {"critical": "fail", "high": "fail", "error": "fail", "warning": "inconclusive", "medium": "inconclusive"}
 _CONTROL_WORDS = {
     controls.SHOWN: "shown",
     controls.CONTRADICTED: "contradicted",
@@ -179,7 +179,7 @@ def _matrix(report: Report) -> Child:
             el("span", row.port, class_="tight"),
             [el("div", row.reason), el("code", row.id, class_="small")],
             [
-                _mark(STATUS_WORDS[row.status], _TONES[row.status]),
+                _mark(row.told, _TONES[row.status]),
                 [el("div", rule, class_="small") for rule in row.rules],
             ],
             el("span", row.probes, class_="tight"),
@@ -187,7 +187,26 @@ def _matrix(report: Report) -> Child:
         for row in report.flows()
     ]
     head = ("From", "To", "Port", "Reason", "Policies", "Probes")
-    return _table("Every flow that is needed, with its reason, and whether the policies allow it", head, rows)
+    caption = "Every flow that is needed or forbidden, with its reason, and what the policies make of it"
+    return [_table(caption, head, rows), _missing(report)]
+
+
+def _missing(report: Report) -> Child:
+    missing = report.audit.get("missing") or []
+    rows = [
+        (
+            [item["subject"], el("div", item["flow"], class_="small")],
+            item["direction"],
+            item["peer"],
+            f"{item['protocol']} {item['ports']}",
+            words.capital(item["because"]),
+        )
+        for item in missing
+    ]
+    if not rows:
+        return None
+    head = ("Pods", "Direction", "Peer", "Ports", "Why")
+    return el("div", _table("What exactly is not allowed, and why", head, rows), class_="gap")
 
 
 def _surplus(report: Report) -> Child:
@@ -197,15 +216,15 @@ def _surplus(report: Report) -> Child:
         return el("p", "None was found, but not all could be judged." if doubt else "Nothing, for TCP, UDP and SCTP.")
     rows = [
         (
-            item["direction"],
             item["subject"],
-            item["peer"],
+            item["direction"],
+            [item["peer"], None if item.get("exists", True) else el("div", "none there today", class_="small")],
             f"{item['protocol']} {item['ports']}",
-            words.listed(item.get("by")),
+            words.capital(item.get("because") or words.rules(item.get("by"))),
         )
         for item in surplus
     ]
-    return _table("Permissions that no flow needs, as exact sets", ("Direction", "Pods", "Peer", "Ports", "By"), rows)
+    return _table("Permissions that no flow needs, as exact sets", ("Pods", "Direction", "Peer", "Ports", "Why"), rows)
 
 
 def _probes(report: Report) -> Child:
@@ -249,11 +268,45 @@ def _plain_list(items: t.Iterable[t.Any]) -> Markup:
 
 
 def _blast(report: Report) -> Child:
-    blast = report.audit.get("blast_radius")
-    if not blast:
+    groups = report.audit.get("blast_radius")
+    if not groups:
         return None
-    lead = "What somebody who runs code in a server could do from there, whatever the reason of the flow."
-    return [_lead(lead), _record(blast)]
+    lead = "What somebody who runs code in a server could do from there, by the policies as they are."
+    return [_lead(lead), [_blast_group(group) for group in groups]]
+
+
+def _blast_group(group: Json) -> Child:
+    reached = [
+        (
+            item["peer"],
+            f"{item['protocol']} {item['ports']}",
+            "yes" if item["exists"] else "none today; a pod or namespace with such labels would be",
+        )
+        for item in group["destinations"]
+    ]
+    caption = f"Connections that {', '.join(group['pods']) or 'such pods'} could open"
+    pairs: list[tuple[str, Child]] = [
+        ("Kubernetes API", [el("div", _account(account)) for account in group["service_accounts"]] or words.DASH),
+        ("DNS", words.capital(group["dns"]["because"])),
+        ("Node", _own_node(group["node"])),
+        ("Open connections", words.capital(group["established"])),
+    ]
+    return [_table(caption, ("Destination", "Ports", "Is there"), reached), _pairs(pairs)]
+
+
+def _account(account: Json) -> str:
+    name = f"ServiceAccount {account['namespace']}/{account['name']}"
+    if not account["known"]:
+        return f"{name}: its rights were not read"
+    beyond = account["beyond_discovery"]
+    return f"{name} may also: {'; '.join(beyond)}" if beyond else f"{name} may do nothing but what every account may"
+
+
+def _own_node(node: Json) -> str:
+    pods = (
+        f"; pods with the node's network: {', '.join(node['host_network_pods'])}" if node["host_network_pods"] else ""
+    )
+    return f"{words.capital(node['because'])} ({', '.join(node['nodes']) or 'not scheduled'}{pods})"
 
 
 def _record(value: t.Any) -> Child:
@@ -262,7 +315,7 @@ def _record(value: t.Any) -> Child:
         items = [[el("dt", key.replace("_", " ")), el("dd", _record(item))] for key, item in value.items()]
         return el("dl", items, class_="facts")
     if isinstance(value, list):
-        return el("ul", [el("li", _record(item)) for item in value], class_="plain") if value else "none"
+        return words.listed(value)
     return words.scalar(value)
 
 
@@ -271,15 +324,20 @@ def _findings(report: Report) -> Child:
         return el("p", "None.")
     rows = [
         (
-            el("code", item["id"]),
-            item["severity"],
-            [el("div", item["sentence"]), el("div", item["where"], class_="small") if item["where"] else None],
-            item["mitigation"] or words.DASH,
+            [el("div", f"{words.capital(item['sentence']).rstrip('.')}."), el("code", item["id"], class_="small")],
+            _mark(item["severity"], _SEVERITIES.get(item["severity"], "neutral")),
+            f"{words.capital(item['mitigation']).rstrip('.')}." if item["mitigation"] else words.DASH,
+            el("span", item["where"] or words.DASH, class_="small"),
         )
-        for item in report.facts["findings"]
+        for item in sorted(report.facts["findings"], key=lambda item: _rank(item["severity"]))
     ]
     caption = "What stays open although the verdict may be good, and what helps against it"
-    return _table(caption, ("Finding", "Severity", "What it is", "What helps"), rows)
+    return _table(caption, ("What it is", "Severity", "What helps", "Where"), rows)
+
+
+def _rank(severity: str) -> int:
+    """The worst first."""
+    return ("fail", "inconclusive", "neutral").index(_SEVERITIES.get(severity, "neutral"))
 
 
 def _changes(report: Report) -> Child:
@@ -366,9 +424,7 @@ def _controls(report: Report) -> Child:
         for item in report.facts["controls"]
     ]
     return [
-        _lead(
-            "What this pack shows, and the controls that it speaks for. Whether they are fulfilled is the auditor's word."
-        ),
+        _lead("What this pack shows, and the controls that it speaks for. The judgement is the auditor's."),
         _table("Claims", ("Claim", "Status", "Because"), shown),
         el("p", ""),
         _table("Controls", ("Control", "Asks for", "Claims", "Evidence"), asked),

@@ -59,7 +59,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 caption{text-align:left;padding:12px 14px 8px;color:var(--soft);font-size:.88rem}
 th,td{text-align:left;vertical-align:top;padding:8px 14px;border-top:1px solid var(--line)}
 thead th{font-size:.82rem;color:var(--soft);font-weight:600;background:var(--wash);border-top:0}
-tbody th{font-weight:600}
+tbody th{font-weight:500}
 td,th{overflow-wrap:break-word}
 .tight{white-space:nowrap;overflow-wrap:normal}
 .mark{display:inline-block;white-space:nowrap;font-weight:600;color:var(--tone)}
@@ -69,7 +69,9 @@ overflow-wrap:anywhere}
 dl.facts{display:grid;grid-template-columns:minmax(130px,auto) 1fr;gap:4px 20px;margin:10px 0;font-size:.94rem}
 dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
-dl.facts dl.facts,dl.facts ul.plain{margin:0}
+td code,th code{overflow-wrap:break-word}
+ul.plain li::marker{color:var(--soft)}
+.gap{margin-top:14px}
 .legend span{margin-right:22px;white-space:nowrap}
 ul.plain{padding-left:1.1rem;margin:.3rem 0 .8rem}
 details{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:10px 16px;margin:10px 0}

@@ -13,7 +13,6 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import words
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import clean
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.view import (
-    STATUS_WORDS,
     VERDICT_WORDS,
     FlowRow,
     Report,
@@ -38,7 +37,7 @@ def as_csv(report: Report) -> str:
 
 def _cells(row: FlowRow) -> tuple[str, ...]:
     return (
-        row.id, row.direction, row.source, row.destination, row.port, row.reason, STATUS_WORDS[row.status],
+        row.id, row.direction, row.source, row.destination, row.port, row.reason, row.told,
         " ".join(row.rules), row.probes,
     )  # fmt: skip
 
@@ -48,7 +47,7 @@ def _surplus(report: Report) -> t.Iterator[tuple[str, ...]]:
         ends = (str(item["peer"]), str(item["subject"]))
         source, destination = ends if item["direction"] == "ingress" else ends[::-1]
         port = f"{item['protocol']} {item['ports']}"
-        by = words.listed(item.get("by"))
+        by = words.rules(item.get("by"))
         yield ("", item["direction"], source, destination, port, "", "allowed, not needed", by, "")
 
 
@@ -69,10 +68,7 @@ def as_markdown(report: Report) -> str:
         "## Who may talk to whom, and why",
         _table(
             ("From", "To", "Port", "Reason", "Policies", "Probes"),
-            [
-                (row.source, row.destination, row.port, row.reason, STATUS_WORDS[row.status], row.probes)
-                for row in report.flows()
-            ],
+            [(row.source, row.destination, row.port, row.reason, row.told, row.probes) for row in report.flows()],
         ),
         "## What is allowed and not needed",
         _bullets([words.surplus(item) for item in report.audit.get("surplus") or []], "Nothing was found."),

@@ -8,13 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import changes, picture, words
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import Markup
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import Json
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.words import Party
 
 VERDICT_WORDS = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
+DENY_WORDS = {
+    picture.MET: "denied, as it must be",
+    picture.UNMET: "allowed, and must be denied",
+    picture.UNKNOWN: "not certain",
+}
 STATUS_WORDS = {
     picture.MET: "allowed",
     picture.UNMET: "needed, not allowed",
@@ -42,6 +46,7 @@ class FlowRow:
     port: str
     reason: str
     status: str
+    told: str
     rules: tuple[str, ...]
     probes: str
 
@@ -103,6 +108,7 @@ class Report:
             words.ports(flow, targets),
             flow["reason"],
             status(flow),
+            (DENY_WORDS if is_ban(flow) else STATUS_WORDS)[status(flow)],
             tuple(rule_name(rule) for rule in self.audit.get("rules") or [] if flow["id"] in (rule.get("flows") or [])),
             self._probed(flow["id"]),
         )
@@ -119,8 +125,9 @@ class Report:
 
     def numbers(self) -> list[tuple[str, str, str]]:
         """The figures that matter most: name, value, and whether that is good."""
-        flows, rules = self.flows(), self.audit.get("rules") or []
-        met = sum(row.status == picture.MET for row in flows)
+        flows = [flow for flow in self.facts["flows"] if not is_ban(flow)]
+        rules = self.audit.get("rules") or []
+        met = sum(status(flow) == picture.MET for flow in flows)
         needed = sum(bool(rule.get("needed")) for rule in rules)
         surplus, drift = (len(self.audit.get(name) or []) for name in ("surplus", "drift"))
         return [
@@ -156,6 +163,7 @@ class Report:
                 status(flow),
             )
             for flow in flows
+            if not is_ban(flow)
         ]
         members = [pod["name"] for pod in self.audit.get("pods") or []]
         return picture.draw(self.title, core, members, [*_merged(ways), *self._surplus_ways()], self._ground())
@@ -183,6 +191,11 @@ class Report:
         return GROUND if self.facts["claims"]["isolated"]["status"] == "shown" else OPEN_GROUND
 
 
+def is_ban(flow: Json) -> bool:
+    """Whether the flow is one that must not be possible."""
+    return bool(flow["expect"] == "deny")
+
+
 def status(flow: Json) -> str:
     met = flow.get("met")
     if met is None:
@@ -191,11 +204,7 @@ def status(flow: Json) -> str:
 
 
 def rule_name(rule: Json) -> str:
-    return f"{rule['policy']} {rule['direction']}[{rule['index']}]"
-
-
-def pod_labels(selector: t.Any) -> str:
-    return selectors.describe(selector, "all pods")
+    return words.rules([rule])
 
 
 def _merged(ways: t.Sequence[picture.Way]) -> list[picture.Way]:

@@ -79,6 +79,16 @@ def ports(flow: Json, targets: Json) -> str:
     return f"{flow['protocol']} {', '.join(map(str, numbers)) or '(not resolved)'}"
 
 
+def capital(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
+def rules(records: t.Any) -> str:
+    """Rules by policy, direction and place."""
+    return ", ".join(f"{item['policy']} {item['direction']}[{item['index']}]" for item in records or []) or DASH
+
+
 def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
