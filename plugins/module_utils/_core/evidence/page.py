@@ -396,11 +396,18 @@ def _drift(report: Report) -> Child:
 
 def _foreign(report: Report) -> Child:
     foreign = report.audit.get("foreign") or []
-    return (
-        _note("inconclusive", "Policies of others", "They select the same pods", _plain_list(foreign))
-        if foreign
-        else None
-    )
+    if not foreign:
+        return None
+    rows = [
+        (
+            f"{item['kind']} {item['namespace']}/{item['name']}",
+            _mark(item["effect"], "pass" if item["adds"] is False else "inconclusive"),
+            words.capital(item["because"]),
+            words.listed(item["pods"]),
+        )
+        for item in foreign
+    ]
+    return _table("Policies of others that select the same pods", ("Policy", "Effect", "Why", "Pods"), rows)
 
 
 def _grace(report: Report) -> Child:
@@ -426,7 +433,6 @@ def _controls(report: Report) -> Child:
     return [
         _lead("What this pack shows, and the controls that it speaks for. The judgement is the auditor's."),
         _table("Claims", ("Claim", "Status", "Because"), shown),
-        el("p", ""),
         _table("Controls", ("Control", "Asks for", "Claims", "Evidence"), asked),
     ]
 

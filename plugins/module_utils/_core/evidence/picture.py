@@ -167,7 +167,8 @@ def _card(party: Party, ways: t.Sequence[Way]) -> _Card:
     both = len({way.inward for way in ways}) > 1
     for way in ways:
         arrow = ("→ " if way.inward else "← ") if both else ""
-        lines.append(_Line(f"{arrow}{way.port}", "port", way.status))
+        first, *rest = textwrap.wrap(f"{arrow}{way.port}", _TITLE_CHARS)
+        lines += [_Line(first, "port", way.status), *(_Line(line, "port") for line in rest)]
         lines += _wrapped(way.reason, _TEXT_CHARS, "soft")
     directions = dict.fromkeys((way.inward, way.status) for way in ways)
     return _Card(tuple(lines), tuple(directions), all(way.status == SURPLUS for way in ways))

@@ -53,6 +53,7 @@ nav ol{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;padding:0;margin
 figure{margin:0}
 .scroll{overflow-x:auto;background:var(--paper);border:1px solid var(--line);border-radius:10px}
 figure.scroll{padding:18px}
+.scroll+.scroll,.facts+.scroll,.scroll+.facts{margin-top:14px}
 figure svg{display:block;width:100%;min-width:860px;height:auto}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:10px}
 table{border-collapse:collapse;width:100%;font-size:.92rem}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import changes, picture, words
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import Markup
@@ -32,7 +32,9 @@ PART_WORDS = {
 }
 GROUND = "Everything else is denied, in both directions"
 OPEN_GROUND = "Other traffic is not denied"
-_SUMMED_UP = 12
+_SUMMED_UP, _LONGEST_PEER = 6, 90
+_NOT_NEEDED = Party("Allowed, and nothing needs it", "")
+_ALL_PORTS = {"TCP 1-65535", "UDP 1-65535", "SCTP 1-65535"}
 
 
 @dataclass(frozen=True)
@@ -169,22 +171,20 @@ class Report:
         return picture.draw(self.title, core, members, [*_merged(ways), *self._surplus_ways()], self._ground())
 
     def _surplus_ways(self) -> list[picture.Way]:
-        """One for each peer and direction; the table lists them all."""
-        surplus = self.audit.get("surplus") or []
+        """One card for each direction, with a line for each peer; the table lists them all."""
+        ports: dict[tuple[bool, str], list[str]] = {}
+        for item in self.audit.get("surplus") or []:
+            key = (item["direction"] == "ingress", str(item["peer"]))
+            ports.setdefault(key, []).append(f"{item['protocol']} {item['ports']}")
         ways = [
             picture.Way(
-                Party(str(item["peer"]), ""),
-                item["direction"] == "ingress",
-                False,
-                f"{item['protocol']} {item['ports']}",
-                "nothing needs it",
-                picture.SURPLUS,
+                _NOT_NEEDED, inward, False, words.shortened(peer, _LONGEST_PEER), _protocols(listed), picture.SURPLUS
             )
-            for item in surplus[:_SUMMED_UP]
+            for (inward, peer), listed in ports.items()
         ]
-        if len(surplus) > _SUMMED_UP:
-            rest = Party(f"{len(surplus) - _SUMMED_UP} more, see the table", "")
-            ways.append(picture.Way(rest, False, False, "further permissions", "nothing needs them", picture.SURPLUS))
+        if len(ways) > _SUMMED_UP:
+            rest = f"{len(ways) - _SUMMED_UP} more, see the table"
+            return [*ways[:_SUMMED_UP], replace(ways[-1], port=rest, reason="")]
         return ways
 
     def _ground(self) -> str:
@@ -221,6 +221,10 @@ def _merged(ways: t.Sequence[picture.Way]) -> list[picture.Way]:
 
 def _same(one: picture.Way, other: picture.Way) -> bool:
     return (one.party, one.port, one.reason) == (other.party, other.port, other.reason)
+
+
+def _protocols(listed: t.Sequence[str]) -> str:
+    return "all ports" if set(listed) == _ALL_PORTS else "; ".join(listed)
 
 
 def _tone(good: bool) -> str:

@@ -84,6 +84,10 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+
+
 def rules(records: t.Any) -> str:
     """Rules by policy, direction and place."""
     return ", ".join(f"{item['policy']} {item['direction']}[{item['index']}]" for item in records or []) or DASH
