@@ -26,6 +26,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.source imp
 class Question:
     """:arg definitions: the policies as rendered today, for drift; None if nobody rendered any.
     :arg targets: the result of module cluster_network_info.
+    :arg unread: what could not be read and might matter, as sentences.
     """
 
     namespace: str
@@ -34,6 +35,7 @@ class Question:
     instance: str = ""
     targets: Raw | None = None
     definitions: t.Sequence[Raw] | None = None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass

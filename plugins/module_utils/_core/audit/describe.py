@@ -115,7 +115,9 @@ def _cidrs(ranges: list[Range]) -> list[str]:
     joined: list[Range] = []
     for each in sorted(ranges):
         last = joined[-1] if joined else None
-        if last is not None and last.family == each.family and last.last + 1 == each.first:
+        touching = last is not None and last.family == each.family and last.last + 1 == each.first
+        # Single addresses stay what they are: they were named as such.
+        if last is not None and touching and (last.first < last.last or each.first < each.last):
             joined[-1] = Range(each.family, last.first, each.last)
         else:
             joined.append(each)

@@ -54,17 +54,15 @@ def found(case: Case, result: Json) -> list[Finding]:
 
 def doubts(case: Case, result: Json) -> list[str]:
     """Why a verdict of pass would claim too much; empty if nothing is in doubt."""
-    sentences = [str(error) for error in case.world.problems]
+    sentences = [*case.question.unread, *map(str, case.world.problems)]
     sentences += [
         f"{each['kind']} {each['name']} selects these pods, and {each['because']}"
         for each in result["foreign"]
         if each["effect"] == "unknown"
     ]
-    sentences += [
-        f"flow {flow['id']} may depend on a policy whose effect cannot be told"
-        for flow in result["flows"]
-        if flow["met"] is None
-    ]
+    untold = [flow["id"] for flow in result["flows"] if flow["met"] is None]
+    if untold:
+        sentences.append(f"policies whose effect cannot be told may decide over {', '.join(untold)}")
     if not result["pods"]:
         sentences.append(f"no living pod of namespace {case.question.namespace} is one that flows start from or end at")
     sentences += _assumed(case)

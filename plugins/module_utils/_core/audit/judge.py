@@ -47,7 +47,7 @@ class RuleName(t.NamedTuple):
 
 
 class Part(t.NamedTuple):
-    """A part of the traffic of some pods that is missing or too much.
+    """A part of the traffic of some pods, of one protocol, that is missing or too much.
 
     :arg flow: the flow that is not met; None for a surplus.
     :arg by: the rules that permit a surplus.
@@ -166,7 +166,8 @@ class Judge:
         found.met[flow.id] = False if lacks else None if doubtful else True
         for (side, mask, granted), groups in lacks.items():
             subjects = mask_of(groups, self._universe.size)
-            found.missing.append(Part(subjects, flow.direction, mask, granted, flow=flow, side=side))
+            for part in ports.split(granted):
+                found.missing.append(Part(subjects, flow.direction, mask, part, flow=flow, side=side))
 
     def _judge_ban(self, number: int, found: Judgement) -> None:
         flow = self._wanted[number].flow
@@ -181,7 +182,8 @@ class Judge:
         found.met[flow.id] = False if open_ else None if doubtful else True
         for (mask, granted), groups in open_.items():
             subjects = mask_of(groups, self._universe.size)
-            found.forbidden.append(Part(subjects, flow.direction, mask, granted, flow=flow))
+            for part in ports.split(granted):
+                found.forbidden.append(Part(subjects, flow.direction, mask, part, flow=flow))
 
     def _is_doubtful(self, direction: str, group: int, pieces: Pieces) -> bool:
         if self._compiled.side(direction).unknown >> group & 1:
@@ -203,7 +205,8 @@ class Judge:
                 found.setdefault(piece, []).append(group)
         for (mask, granted), groups in found.items():
             subjects = mask_of(groups, self._universe.size)
-            yield Part(subjects, direction, mask, granted, by=self._granting(direction, subjects, mask, granted))
+            for part in ports.split(granted):
+                yield Part(subjects, direction, mask, part, by=self._granting(direction, subjects, mask, part))
 
     def _granting(self, direction: str, subjects: Mask, others: Mask, granted: PortSet) -> tuple[RuleName, ...]:
         side = self._compiled.side(direction)

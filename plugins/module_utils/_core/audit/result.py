@@ -34,17 +34,16 @@ def audit(world: World, question: Question) -> Json:
     result: Json = {
         "pods": _pods(case),
         "flows": [{**each.flow.as_record(), "met": case.judgement.met[each.flow.id]} for each in case.wanted],
-        "missing": [_missing(case, part) for whole in case.judgement.missing for part in _by_protocol(whole)],
+        "missing": [_missing(case, part) for part in case.judgement.missing],
         "surplus": [
-            *(_surplus(case, part) for whole in case.judgement.surplus for part in _by_protocol(whole)),
-            *(_forbidden(case, part) for whole in case.judgement.forbidden for part in _by_protocol(whole)),
+            *(_surplus(case, part) for part in case.judgement.surplus),
+            *(_forbidden(case, part) for part in case.judgement.forbidden),
         ],
         "rules": [_rule(case, use) for use in case.judgement.uses],
         "foreign": foreign.records(case),
         "grace": _grace(case),
         "drift": drift.records(case),
         "blast_radius": blast.records(case),
-        "engine": question.profile.as_record(),
         "ignored": dict(sorted(world.ignored.items())),
     }
     result["minimality"] = _minimality(result)
@@ -119,23 +118,16 @@ def _pods(case: Case) -> list[Json]:
     return sorted(found, key=lambda pod: (pod["namespace"], pod["name"]))
 
 
-def _by_protocol(part: Part) -> t.Iterator[tuple[Part, str, str]]:
-    for record in ports.as_records(part.ports):
-        yield part, record["protocol"], record["ports"]
-
-
-def _ends(case: Case, part: tuple[Part, str, str]) -> Json:
-    whole, protocol, numbers = part
-    subjects, peers = case.describer.ends(whole.subjects), case.describer.ends(whole.others)
+def _ends(case: Case, part: Part) -> Json:
+    subjects, peers = case.describer.ends(part.subjects), case.describer.ends(part.others)
     return {
         "subject": str(subjects),
         "pods": _names(subjects.pods) or subjects.imagined,
-        "direction": whole.direction,
+        "direction": part.direction,
         "peer": str(peers),
         "peer_set": peers.as_record(),
         "exists": peers.exist,
-        "protocol": protocol,
-        "ports": numbers,
+        **ports.as_records(part.ports)[0],
     }
 
 
@@ -143,15 +135,14 @@ def _names(by_namespace: t.Mapping[str, list[str]]) -> list[str]:
     return [f"{namespace}/{name}" for namespace, names in by_namespace.items() for name in names]
 
 
-def _missing(case: Case, part: tuple[Part, str, str]) -> Json:
-    whole = part[0]
-    flow = whole.flow
+def _missing(case: Case, part: Part) -> Json:
+    flow = part.flow
     return {
         "flow": flow.id if flow else "",
         "reason": flow.reason if flow else "",
         **_ends(case, part),
-        "side": whole.side,
-        "because": _why_missing(case, whole),
+        "side": part.side,
+        "because": _why_missing(case, part),
     }
 
 
@@ -168,18 +159,17 @@ def _isolating(case: Case, direction: str, group: int) -> list[str]:
     return isolating(case.policies, case.compiled.subjects, direction, group)
 
 
-def _surplus(case: Case, part: tuple[Part, str, str]) -> Json:
-    whole = part[0]
-    by = [rule_record(case, name) for name in whole.by]
+def _surplus(case: Case, part: Part) -> Json:
+    by = [rule_record(case, name) for name in part.by]
     if by:
         because = "; ".join(f"{each['policy']} {each['direction']}[{each['index']}]" for each in by) + " allows it"
     else:
-        because = f"no policy isolates these pods for {whole.direction}"
+        because = f"no policy isolates these pods for {part.direction}"
     return {**_ends(case, part), "by": by, "because": because, "flow": None}
 
 
-def _forbidden(case: Case, part: tuple[Part, str, str]) -> Json:
-    flow = part[0].flow
+def _forbidden(case: Case, part: Part) -> Json:
+    flow = part.flow
     name = flow.id if flow else ""
     return {
         **_ends(case, part),

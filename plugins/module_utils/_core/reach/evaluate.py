@@ -130,14 +130,14 @@ class Evaluator:
 
     def _endpoints(self, service: Service, protocol: str, port: int) -> list[tuple[Place, int]]:
         names = {each.name for each in service.ports if (each.protocol, each.port) == (protocol, port)}
-        found = [
-            (self._places.at(address), each.port)
+        found = dict.fromkeys(
+            (address, each.port)
             for slice_ in self.world.slices.get((service.namespace, service.name), [])
             for each in slice_.ports
             if each.protocol == protocol and each.name in names
             for address in slice_.addresses
-        ]
-        return list(dict.fromkeys(found))
+        )
+        return [(self._places.at(address), number) for address, number in found]
 
     # One side
 

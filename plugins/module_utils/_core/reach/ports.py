@@ -84,6 +84,12 @@ def by_protocol(every: PortSet) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
+def split(every: PortSet) -> list[PortSet]:
+    """The set in parts of one protocol each."""
+    parts = (intersection(every, ports(protocol)) for protocol in PROTOCOLS)
+    return [part for part in parts if part]
+
+
 def as_records(every: PortSet) -> list[dict[str, t.Any]]:
     """One record for each protocol, with its ports as text: `80,443,8000-8080`."""
     return [{"protocol": protocol, "ports": _text(parts)} for protocol, parts in by_protocol(every).items()]

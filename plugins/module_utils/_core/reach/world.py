@@ -42,6 +42,7 @@ class World:
     :arg ended: how many pods have ended; they count for nothing.
     :arg ignored: kinds that reachability does not depend on, or that are not known, with their number.
     :arg problems: what could not be read; empty unless they were asked to be collected.
+    :arg unmodelled: those of them that nothing stands in for. An invalid policy is there as one of unknown effect.
     """
 
     namespaces: dict[str, Namespace] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class World:
     ended: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
     problems: list[LockdownError] = field(default_factory=list)
+    unmodelled: list[LockdownError] = field(default_factory=list)
 
     @property
     def foreign(self) -> list[Policy]:
@@ -129,9 +131,10 @@ class _Reader:
         try:
             reader(self._world, raw, where)
         except LockdownError as error:
-            if self._collect and (group, kind) == _NETWORK_POLICY:
-                self._world.policies.append(_unreadable(raw, where, error))
-            raise
+            if not self._collect or reader is not _add_network_policy:
+                raise
+            self._world.problems.append(error)
+            self._world.policies.append(_unreadable(raw, where, error))
 
     def _take_list(self, raw: dict[str, t.Any], kind: str, place: str) -> None:
         for index, item in enumerate(raw["items"]):
@@ -157,6 +160,7 @@ class _Reader:
         if not self._collect:
             raise error
         self._world.problems.append(error)
+        self._world.unmodelled.append(error)
 
 
 def _unreadable(raw: Raw, where: str, error: LockdownError) -> Policy:
