@@ -237,15 +237,28 @@ def places(world: list[Manifest]) -> list[str]:
     return [*names * 5, *sorted(addresses), *OUTSIDE]
 
 
+def _families(world: list[Manifest], place: str) -> set[int]:
+    """The address families of a pod by its name, or of an address."""
+    addresses = [place]
+    for thing in world:
+        if thing["kind"] == "Pod" and place == f"{thing['metadata']['namespace']}/{thing['metadata']['name']}":
+            addresses = [entry["ip"] for entry in thing["status"]["podIPs"]]
+    return {6 if ":" in address else 4 for address in addresses}
+
+
 def queries(world: list[Manifest], random: Random, count: int) -> list[Query]:
-    """Random questions; ports are those of the policies, pods and Services, and the numbers next to them."""
+    """Random questions about places with a family in common.
+
+    Ports are those of the policies, pods and Services, and the numbers next to them.
+    """
     sources = places(world)
     virtual = [thing["spec"]["clusterIP"] for thing in world if thing["kind"] == "Service"]
-    destinations = [*sources, *virtual, *virtual]
-    numbers = sorted(
-        {min(max(number + step, 1), 65535) for number in NUMBERS for step in (-1, 0, 1)} | set(NUMBERS * 2)
-    )
-    return [
-        (random.choice(sources), random.choice(destinations), random.choice(PROTOCOLS), random.choice(numbers))
-        for _ in range(count)
-    ]
+    families = {place: _families(world, place) for place in [*sources, *virtual]}
+    numbers = sorted({min(max(number + step, 1), 65535) for number in NUMBERS for step in (-1, 0, 1)})
+    asked: list[Query] = []
+    while len(asked) < count:
+        source, end = random.choice(sources), random.choice([*sources, *virtual, *virtual])
+        if families[source] & families[end]:
+            number = random.choice([random.choice(NUMBERS), random.choice(numbers)])
+            asked.append((source, end, random.choice(PROTOCOLS), number))
+    return asked

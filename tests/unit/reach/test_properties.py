@@ -14,7 +14,7 @@ from random import Random
 
 import random_worlds as worlds
 from agreement import ENGINES, POST, Both, Query, profile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from reference import Engine
 
@@ -28,7 +28,12 @@ PER_WORLD = 200
 LAW_EXAMPLES, LAW_QUERIES = 30, 40
 
 laws = settings(
-    max_examples=LAW_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    max_examples=LAW_EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    database=None,
+    phases=(Phase.generate, Phase.shrink),  # explaining a failure takes minutes
 )
 randoms = st.randoms(use_true_random=True)  # the seed is drawn: what fails can be had again
 engines = st.sampled_from(ENGINES)

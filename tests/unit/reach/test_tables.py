@@ -334,7 +334,6 @@ def test_whether_a_block_matches_pods_depends_on_the_engine(engine: Engine, seen
         ignite-0 shop     8080  {seen}
         ignite-0 outside  443   yes
         outside  ignite-0 10800 no
-        ignite-0 outside-6 443  no
         """,
         [*cluster(), rules],
         engine,
@@ -368,29 +367,52 @@ def test_an_exception_at_the_edges_of_a_block() -> None:
     )
 
 
-def test_both_families() -> None:
-    six = objects.pod("six", "client-ns", {"app": "six"}, ip="fd00:10:244:1::5")
+def six(name: str, address: str, *more: str, namespace: str = "cache-ns", app: str = "ignite") -> Manifest:
+    """A pod with an IPv6 address, and perhaps further ones."""
+    pod = objects.pod(name, namespace, {"app": app}, ip=address)
+    pod["status"]["podIPs"] += [{"ip": other} for other in more]
+    return pod
+
+
+def test_blocks_of_both_families() -> None:
+    pods = [six("six", "fd00:10:244:1::5"), six("shop-6", "fd00:10:244:1::6", namespace="client-ns", app="shop")]
     rules = egress(target(block("::/0", "2001:db8:ffff::/48")), target(block("203.0.113.0/24")))
     check(
         """
-        ignite-0 outside          443 yes
-        ignite-0 198.51.100.7     443 no
-        ignite-0 outside-6        443 no
-        ignite-0 2001:db8:fffe::1 443 yes
-        ignite-0 client-ns/six    443 yes
-        ignite-0 shop             443 no
+        ignite-0     outside          443 yes
+        ignite-0     198.51.100.7     443 no
+        ignite-0     shop             443 no
+        cache-ns/six outside-6        443 no
+        cache-ns/six 2001:db8:fffe::1 443 yes
+        cache-ns/six client-ns/shop-6 443 yes
         """,
-        [*cluster(), six, rules],
+        [*cluster(), *pods, rules],
     )
+
+
+def test_a_pod_with_both_families_is_matched_by_the_address_that_is_used() -> None:
+    pods = [
+        six("both", "fd00:10:244:1::5", "10.244.1.50"),
+        six("shop-6", "fd00:10:244:1::6", namespace="client-ns", app="shop"),
+    ]
+    table = """
+        shop             cache-ns/both    443 {0}
+        shop             10.244.1.50      443 {0}
+        client-ns/shop-6 cache-ns/both    443 {1}
+        client-ns/shop-6 fd00:10:244:1::5 443 {1}
+    """
+    check(table.format("yes", "no"), [*cluster(), *pods, ingress(source(block("10.244.0.0/16")))])
+    check(table.format("no", "yes"), [*cluster(), *pods, ingress(source(block("fd00::/8")))])
 
 
 def test_the_prefix_of_one_ipv4_address_is_a_great_block_in_ipv6() -> None:
     table = """
-        ignite-0 2001:db8::2      6443 yes
-        ignite-0 2001:db8:ffff::7 6443 {}
+        cache-ns/six 2001:db8::2      6443 yes
+        cache-ns/six 2001:db8:ffff::7 6443 {}
     """
-    check(table.format("no"), [*cluster(), egress(target(block("2001:db8::2/128")))])
-    check(table.format("yes"), [*cluster(), egress(target(block("2001:db8::/32")))])
+    pods = [*cluster(), six("six", "fd00:10:244:1::5")]
+    check(table.format("no"), [*pods, egress(target(block("2001:db8::2/128")))])
+    check(table.format("yes"), [*pods, egress(target(block("2001:db8::/32")))])
 
 
 # pods that have ended
