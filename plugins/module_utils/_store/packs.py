@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.chain import (
-    MISSING,
+    ABSENT,
     NOT_CHECKED,
     PackFile,
     Scope,
@@ -49,7 +49,7 @@ def _read(path: Path, directory: Path, allowed_signers: str) -> PackFile:
 
 
 def _presence(path: Path) -> str:
-    return NOT_CHECKED if path.with_name(path.name + signing.SUFFIX).exists() else MISSING
+    return NOT_CHECKED if path.with_name(path.name + signing.SUFFIX).exists() else ABSENT
 
 
 def write(place: Path, pack: Json, files: t.Mapping[str, str], sign_key: str = "") -> list[str]:

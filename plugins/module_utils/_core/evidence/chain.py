@@ -20,8 +20,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.s
 
 Scope = tuple[str, str, str]
 
-VERIFIED, BAD, MISSING, NOT_CHECKED = "verified", "bad", "missing", "not_checked"
-SIGNATURES = (VERIFIED, BAD, MISSING, NOT_CHECKED)
+# What became of a signature: MISSING where one was demanded, ABSENT where nobody did.
+VERIFIED, BAD, MISSING, ABSENT, NOT_CHECKED = "verified", "bad", "missing", "absent", "not_checked"
 # Enough of a broken pack's faults to see what kind of damage it is.
 _SHOWN = 5
 
@@ -163,7 +163,7 @@ def read(file: PackFile, schema: Json) -> tuple[Link | None, list[Problem]]:
         told = "; ".join(faults[:_SHOWN]) + (f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else "")
         return None, [*problems, Problem("not_a_pack", file.path, f"{file.path} is not as the schema says: {told}")]
     problems += _digest_problems(file, content)
-    if content["run"]["signature"] and file.signature == MISSING:
+    if content["run"]["signature"] and file.signature == ABSENT:
         problems.append(Problem("signature_missing", file.path, f"{file.path} was signed, and its signature is gone"))
     return (None if any(item.code == "tampered" for item in problems) else Link(file.path, content)), problems
 
@@ -171,6 +171,8 @@ def read(file: PackFile, schema: Json) -> tuple[Link | None, list[Problem]]:
 def _signature_problems(file: PackFile) -> t.Iterator[Problem]:
     if file.signature == BAD:
         yield Problem("bad_signature", file.path, f"{file.path} has a signature that none of the allowed signers made")
+    elif file.signature == MISSING:
+        yield Problem("signature_missing", file.path, f"{file.path} has no signature")
 
 
 def _digest_problems(file: PackFile, content: Json) -> t.Iterator[Problem]:
