@@ -30,6 +30,7 @@ SECOND = {
     address: f"10.244.{number}.200" if ":" in address else f"fd00:10:244:2::{number}"
     for number, address in enumerate(POD_ADDRESSES, start=16)
 }
+API_ADDRESS, API_ENDPOINTS = "10.96.0.2", ("203.0.113.10", "192.0.2.11", "192.0.2.12")
 VIRTUAL = ("10.96.0.1", "10.96.0.10", "fd00:10:96::1")
 OUTSIDE = ("203.0.113.10", "198.51.100.7", "169.254.20.10", "2001:db8:ffff::7")
 BLOCKS = {
@@ -205,6 +206,34 @@ def services(draw: st.DrawFn, targets: list[str]) -> list[Manifest]:
 
 
 @st.composite
+def api_server(draw: st.DrawFn) -> list[Manifest]:
+    """The API server behind its Service, and Cilium's policies that name it as an entity."""
+    ends = draw(st.lists(st.sampled_from(API_ENDPOINTS), min_size=1, max_size=2, unique=True))
+    https: Manifest = {"name": "https", "protocol": "TCP", "port": 443}
+    made = [
+        objects.namespace("default", {NAME: "default"}),
+        objects.service("kubernetes", "default", ports=[https], cluster_ip=API_ADDRESS),
+        objects.endpoint_slice(
+            "kubernetes", "default", service="kubernetes", addresses=ends, ports=[{**https, "port": 6443}]
+        ),
+    ]
+    for number in range(draw(st.integers(0, 2))):
+        port = draw(st.sampled_from(["6443", "6443", "443"]))
+        spec: Manifest = {
+            "endpointSelector": draw(st.one_of(st.just({}), selectors(POD_LABELS))),
+            "egress": [
+                {"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": port, "protocol": "TCP"}]}]},
+            ],
+            **draw(st.sampled_from([{}, {"enableDefaultDeny": {"egress": False, "ingress": False}}])),
+        }
+        name = {"name": f"entity-{number}", "namespace": draw(HOMES)}
+        made.append(
+            {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": name, "spec": spec},
+        )
+    return made
+
+
+@st.composite
 def worlds(draw: st.DrawFn, *, with_services: bool = True, max_policies: int = 5) -> list[Manifest]:
     """API objects of a small cluster."""
     made = [objects.node(name, address=plain) for name, (plain, _) in NODES.items()]
@@ -216,6 +245,8 @@ def worlds(draw: st.DrawFn, *, with_services: bool = True, max_policies: int = 5
     if with_services:
         addresses = sorted({pod["status"]["podIP"] for pod in running})
         made += draw(services(addresses))
+    if with_services and max_policies and draw(st.integers(0, 2)) == 0:
+        made += draw(api_server())
     for number, spec in enumerate(draw(st.lists(SPECS, min_size=min(1, max_policies), max_size=max_policies))):
         made.append(objects.network_policy(f"policy-{number}", draw(HOMES), spec))
     return made
