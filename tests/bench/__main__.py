@@ -10,11 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-from bench import lockdown
+from bench import audit, lockdown
 from lab.errors import LabError
 
 # Each measures one budget and returns {key: figures}.
-BENCHES = (lockdown.measure,)
+BENCHES = (lockdown.measure, audit.measure)
 
 
 def main() -> int:
