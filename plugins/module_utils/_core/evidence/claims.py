@@ -65,8 +65,12 @@ def _stored_is_active(facts: Json) -> _Judgement:
 
 
 def _nothing_foreign(facts: Json) -> _Judgement:
-    foreign = [item["name"] for item in facts["audit"].get("foreign") or [] if item.get("adds")]
-    return _doubted(facts, _none(foreign, "none adds anything", "adding to what is allowed"))
+    foreign = facts["audit"].get("foreign") or []
+    widening = [item["name"] for item in foreign if item["adds"]]
+    unknown = [item["name"] for item in foreign if item["adds"] is None]
+    if unknown and not widening:
+        return NOT_SHOWN, f"not known what they allow: {', '.join(unknown)}"
+    return _doubted(facts, _none(widening, "none adds anything", "adding to what is allowed"))
 
 
 def _sources_known(facts: Json) -> _Judgement:

@@ -348,7 +348,7 @@ def _changes(report: Report) -> Child:
     if not found:
         return el("p", "None: the facts are the same, byte for byte.")
     rows = [(change.subject, change.how, change.text) for change in found]
-    return _table(f"Compared with pack {report.pack['previous']['number']}", ("What", "How", "Details"), rows)
+    return _table("Compared with the pack before", ("What", "How", "Details"), rows)
 
 
 def _state(report: Report) -> Child:
