@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import typing as t
-from collections.abc import Iterator
 
 Json = dict[str, t.Any]
 
@@ -23,7 +22,7 @@ def objects(pods: int, policies: int, namespaces: int, *, as_the_api: bool = Fal
 
     :arg as_the_api: whether pods carry all that an API server returns of a running one.
     """
-    chance = random.Random(4711)
+    chance = random.Random(4711)  # noqa: S311 - it only has to be the same every time
     nodes = max(1, pods // PODS_PER_NODE)
     return [
         *(_namespace(number) for number in range(namespaces)),
