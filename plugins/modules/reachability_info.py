@@ -190,7 +190,7 @@ matrix:
           elements: str
           sample: [cache-ns/ignite-0, cache-ns/ignite-1]
     cells:
-      description: What one class may open to another.
+      description: What one class may open to others.
       type: list
       elements: dict
       contains:
@@ -199,15 +199,16 @@ matrix:
           type: int
           sample: 0
         to:
-          description: Number of the class where they end.
-          type: int
-          sample: 0
+          description: Numbers of the classes where they end.
+          type: list
+          elements: int
+          sample: [0]
         allowed:
           description: Null where a policy whose effect is not known selects one of the two.
           type: bool
           sample: true
         ports:
-          description: The ports by protocol, with C(protocol) and C(ports).
+          description: The ports by protocol, with C(protocol) and C(ports). Empty where it cannot be told.
           type: list
           elements: dict
           sample: [{protocol: TCP, ports: "47100,47500"}]

@@ -14,8 +14,6 @@ import time
 import typing as t
 from pathlib import Path
 
-import yaml
-
 from bench import clusters
 from bench.measured import Measured
 from lab.errors import LabError
@@ -46,12 +44,12 @@ def _against_peer(measured: Measured, peers: Path, scratch: Path) -> None:
     """Whole processes, from the files to the matrix in a file or on standard output."""
     folder = scratch / "same"
     folder.mkdir()
-    objects = clusters.objects(PODS, POLICIES, NAMESPACES)
-    (folder / "cluster.yaml").write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    file = folder / "cluster.json"
+    _write(file, clusters.objects(PODS, POLICIES, NAMESPACES))
     theirs = [str(peers / "bin" / "nca"), "--connectivity", str(folder), "-r", str(folder)]
     # The form without firewall rules is the plain matrix, which is what is compared.
     theirs += ["-o", "txt_no_fw_rules", "-f", str(scratch / "theirs.txt")]
-    ours = _command("matrix", folder / "cluster.yaml")
+    ours = _command("matrix", file)
     times: dict[str, list[float]] = {"ours": [], "peer": []}
     for _turn in range(PEER_RUNS):
         times["peer"].append(_seconds(theirs))

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import ports
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.evaluate import Answer, Evaluator
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.masks import Mask, mask_of, members
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.matrix import Matrix, PlaceClass, matrix
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.reading import Reading
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.universe import PODS
@@ -62,23 +63,25 @@ def _because(answer: Answer) -> str:
 
 
 def _matrix(found: Matrix, namespaces: set[str]) -> Json:
-    shown = {each.id for each in found.classes if _is_shown(each, namespaces)}
-    cells = [
-        {
-            "from": cell.source.id,
-            "to": cell.destination.id,
-            "allowed": None if cell.unknown else True,
-            "ports": ports.as_records(cell.ports),
-        }
-        for cell in found.cells()
-        if cell.source.id in shown or cell.destination.id in shown
-    ]
-    cells.sort(key=lambda cell: (cell["from"], cell["to"]))
-    used = shown | {cell[end] for cell in cells for end in ("from", "to")}
+    shown = mask_of((each.id for each in found.classes if _is_shown(each, namespaces)), len(found.classes))
+    cells = [cell for source in found.classes for cell in _cells(found, source.id, shown)]
+    used = {cell["from"] for cell in cells} | {number for cell in cells for number in cell["to"]}
     classes = [
-        {"id": each.id, "kind": each.kind, "members": each.members()} for each in found.classes if each.id in used
+        {"id": each.id, "kind": each.kind, "members": each.members()}
+        for each in found.classes
+        if each.id in used or shown >> each.id & 1
     ]
     return {"classes": classes, "cells": cells}
+
+
+def _cells(found: Matrix, source: int, shown: Mask) -> t.Iterator[Json]:
+    """What one class can open: destinations with the same ports together."""
+    pieces, unknown = found.row(source)
+    limit = -1 if shown >> source & 1 else shown
+    told = [(members(mask & limit & ~unknown), granted, True) for mask, granted in pieces]
+    for destinations, granted, allowed in [*told, (members(unknown & limit), ports.NONE, None)]:
+        if destinations:
+            yield {"from": source, "to": destinations, "allowed": allowed, "ports": ports.as_records(granted)}
 
 
 def _is_shown(each: PlaceClass, namespaces: set[str]) -> bool:
