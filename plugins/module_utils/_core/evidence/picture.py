@@ -8,9 +8,9 @@ It is drawn with estimated widths, so that it needs no font metrics and equal in
 
 from __future__ import annotations
 
-import textwrap
 import typing as t
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import Markup, constant, el, join
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.words import Party
@@ -22,8 +22,13 @@ _CARD, _CENTRE, _PAD = 360, 248, 14
 _LEFT, _RIGHT = 0, _WIDTH - _CARD
 _MIDDLE = (_WIDTH - _CENTRE) // 2
 _LINE, _SPACE, _GAP, _TOP = 17, 7, 16, 34
-_TITLE_CHARS, _TEXT_CHARS, _CENTRE_CHARS = 40, 50, 32
+_MARK = 18
 _MANY = 8
+
+# Widths of glyphs in parts of the font size, on the safe side for the fonts of the style.
+_WIDE, _UPPER, _NORMAL, _NARROW = 0.98, 0.74, 0.61, 0.36
+_NARROW_LETTERS, _WIDE_LETTERS = set("fijlrt.,:;!'|()[]-/ "), set("mwMW@%")
+_SIZES = {"title": 15.5, "port": 14.0, "": 13.0, "soft": 12.0}
 
 _MARKS = {MET: "✓", UNMET: "✗", UNKNOWN: "?", SURPLUS: "!"}
 
@@ -163,20 +168,25 @@ def _cards(ways: t.Sequence[Way]) -> list[_Card]:
 
 
 def _card(party: Party, ways: t.Sequence[Way]) -> _Card:
-    lines = [*_wrapped(party.title, _TITLE_CHARS, "title"), *_wrapped(party.detail, _TEXT_CHARS, "soft")]
+    lines = [*_wrapped(party.title, _CARD, "title"), *_wrapped(party.detail, _CARD, "soft")]
     both = len({way.inward for way in ways}) > 1
     for way in ways:
         arrow = ("→ " if way.inward else "← ") if both else ""
-        first, *rest = textwrap.wrap(f"{arrow}{way.port}", _TITLE_CHARS)
-        lines += [_Line(first, "port", way.status), *(_Line(line, "port") for line in rest)]
-        lines += _wrapped(way.reason, _TEXT_CHARS, "soft")
+        lines += _line_of(way, arrow, _CARD)
     directions = dict.fromkeys((way.inward, way.status) for way in ways)
     return _Card(tuple(lines), tuple(directions), all(way.status == SURPLUS for way in ways))
 
 
+def _line_of(way: Way, arrow: str, width: int) -> t.Iterator[_Line]:
+    """The port with its mark, and the reason below it."""
+    for number, line in enumerate(_wrapped(f"{arrow}{way.port}", width - _MARK, "port")):
+        yield replace(line, mark="" if number else way.status)
+    yield from _wrapped(way.reason, width, "soft")
+
+
 def _centre(core: Party, members: t.Sequence[str], among: t.Sequence[Way], ground: str) -> _Card:
-    lines = [*_wrapped(core.title, _CENTRE_CHARS, "title"), *_wrapped(core.detail, _CENTRE_CHARS, "soft")]
-    lines += [line for name in members[:_MANY] for line in _wrapped(name, _CENTRE_CHARS, "")]
+    lines = [*_wrapped(core.title, _CENTRE, "title"), *_wrapped(core.detail, _CENTRE, "soft")]
+    lines += [line for name in members[:_MANY] for line in _wrapped(name, _CENTRE, "")]
     if len(members) > _MANY:
         lines.append(_Line(f"and {len(members) - _MANY} more", "soft"))
     if not members:
@@ -184,13 +194,36 @@ def _centre(core: Party, members: t.Sequence[str], among: t.Sequence[Way], groun
     if among:
         lines += [_Line("", ""), _Line("⇄ among themselves", "soft")]
     for way in among:
-        lines += [_Line(way.port, "port", way.status), *_wrapped(way.reason, _CENTRE_CHARS + 4, "soft")]
-    lines += [_Line("", ""), *_wrapped(ground, _CENTRE_CHARS, "soft")]
+        lines += _line_of(way, "", _CENTRE)
+    lines += [_Line("", ""), *_wrapped(ground, _CENTRE, "soft")]
     return _Card(tuple(lines), ())
 
 
 def _wrapped(text: str, width: int, style: str) -> list[_Line]:
-    return [_Line(line, style) for line in textwrap.wrap(text, width)]
+    """Lines that fit into a box of this width; a word that is longer is broken."""
+    lines = [""]
+    room = (width - 2 * _PAD) / _SIZES[style]
+    for word in text.split():
+        if lines[-1] and _measure(f"{lines[-1]} {word}") > room:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+        while _measure(lines[-1]) > room:
+            fits = next(n for n in range(len(lines[-1]), 0, -1) if n == 1 or _measure(lines[-1][:n]) <= room)
+            lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
+    return [_Line(line, style) for line in lines if line]
+
+
+def _measure(text: str) -> float:
+    """The width of a text in parts of the font size."""
+    return sum(map(_glyph, text))
+
+
+def _glyph(letter: str) -> float:
+    if letter in _NARROW_LETTERS:
+        return _NARROW
+    if letter in _WIDE_LETTERS or unicodedata.east_asian_width(letter) in "WF":
+        return _WIDE
+    return _UPPER if letter.isupper() or not letter.isascii() else _NORMAL
 
 
 def _stack(cards: t.Sequence[_Card]) -> int:
@@ -232,7 +265,7 @@ def _box(card: _Card, left: int, top: int, width: int, style: str) -> Markup:
         x, y = left + _PAD, y + line.height
         if line.mark:
             parts.append(_text(x, y, _MARKS[line.mark], f"{line.mark} mark"))
-            x += 18
+            x += _MARK
         parts.append(_text(x, y, line.text, line.style))
     return el("g", parts)
 

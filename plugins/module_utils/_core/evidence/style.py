@@ -16,7 +16,7 @@ STYLE = """
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,
 "Liberation Sans",Arial,sans-serif}
-main{max-width:1180px;margin:0 auto;padding:32px 28px 64px}
+main{max-width:1180px;margin:0 auto;padding:32px 28px 64px;overflow-wrap:anywhere}
 .skip{position:absolute;left:-999px}
 .skip:focus{left:12px;top:12px;background:var(--paper);padding:8px 12px;z-index:1}
 a{color:var(--link)}
@@ -29,7 +29,7 @@ p{margin:.3rem 0 .8rem;max-width:75ch}
 header.top{display:flex;flex-wrap:wrap;justify-content:space-between;gap:4px 24px;align-items:baseline;
 margin-bottom:14px}
 header.top p{margin:0;color:var(--soft);font-size:.9rem}
-.verdict{display:grid;grid-template-columns:auto 1fr;gap:4px 22px;align-items:center;background:var(--paper);
+.verdict{display:grid;grid-template-columns:auto minmax(0,1fr);gap:4px 22px;align-items:center;background:var(--paper);
 border:1px solid var(--line);border-left:8px solid var(--tone);border-radius:10px;padding:22px 26px}
 .verdict .sign{grid-row:span 2;width:64px;height:64px;border-radius:50%;background:var(--wash-tone);color:var(--tone);
 display:grid;place-items:center;font-size:34px;font-weight:700;line-height:1}
@@ -67,7 +67,8 @@ td,th{overflow-wrap:break-word}
 .small{font-size:.88rem;color:var(--soft)}
 code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.88em;
 overflow-wrap:anywhere}
-dl.facts{display:grid;grid-template-columns:minmax(130px,auto) 1fr;gap:4px 20px;margin:10px 0;font-size:.94rem}
+dl.facts{display:grid;grid-template-columns:minmax(130px,max-content) minmax(0,1fr);gap:4px 20px;margin:10px 0;
+font-size:.94rem}
 dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
 td code,th code{overflow-wrap:break-word}
@@ -80,7 +81,7 @@ summary{cursor:pointer;font-weight:600}
 pre{overflow-x:auto;font-size:.82rem;line-height:1.45;margin:.6rem 0}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.88rem}
 @media (max-width:640px){main{padding:18px 14px 48px}.verdict{padding:16px;gap:4px 14px}.verdict .word{font-size:1.5rem}
-.verdict .sign{width:46px;height:46px;font-size:24px}th,td{padding:7px 9px}dl.facts{grid-template-columns:1fr}
+.verdict .sign{width:46px;height:46px;font-size:24px}th,td{padding:7px 9px}dl.facts{grid-template-columns:minmax(0,1fr)}
 dl.facts dd{margin-bottom:.4rem}}
 @media print{@page{size:A4;margin:14mm 12mm}
 :root{color-scheme:light;--bg:#fff;--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;--wash:#f2f2f2;--link:#000;
