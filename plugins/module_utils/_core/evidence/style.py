@@ -64,7 +64,7 @@ tbody th{font-weight:500}
 td,th{overflow-wrap:break-word}
 .tight{white-space:nowrap;overflow-wrap:normal}
 .mark{display:inline-block;white-space:nowrap;font-weight:600;color:var(--tone)}
-.small{font-size:.88rem;color:var(--soft)}
+.small{font-size:.88em;color:var(--soft)}
 code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.88em;
 overflow-wrap:anywhere}
 dl.facts{display:grid;grid-template-columns:minmax(130px,max-content) minmax(0,1fr);gap:4px 20px;margin:10px 0;
@@ -95,6 +95,10 @@ h2{margin-top:1.4rem;break-after:avoid}
 figure.scroll{padding:0}
 figure svg{min-width:0}
 thead{display:table-header-group}
+thead,caption{break-after:avoid}
+.numbers{grid-template-columns:repeat(5,1fr);gap:6px}
+.numbers div{padding:8px 10px}
+.numbers dd{font-size:1.1rem}
 table{font-size:8.5pt}
 th,td{padding:4px 6px}
 .note{border:1px solid var(--line);border-left:4px solid var(--tone)}
