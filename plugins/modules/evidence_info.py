@@ -11,10 +11,10 @@ module: evidence_info
 short_description: Verify chains of evidence
 version_added: 0.1.0
 description:
-  - Verifies the packs that M(netguard.lockdown.evidence_pack) wrote below a directory. Digests, the schema, the links from
-    pack to pack, signatures, and the head that the cluster keeps.
-  - A pack that was changed, dropped, put in between or cut off is named, with the way in which it differs. The others are
-    judged all the same.
+  - Verifies the packs that M(netguard.lockdown.evidence_pack) wrote below a directory. Digests, the schema, the links
+    from pack to pack, signatures, and the head that the cluster keeps.
+  - A pack that was changed, dropped, put in between or cut off is named, with the way in which it differs. The others
+    are judged all the same.
   - The module reports; a broken chain does not make it fail.
 author:
   - The netguard.lockdown authors (@netguard)
@@ -92,8 +92,8 @@ chains:
       type: str
       sample: ignite
     packs:
-      description: The packs in order, with C(path), C(number), C(digest), C(facts_digest), C(run_id), C(time), C(by) and
-        C(verdict).
+      description: The packs in order, with C(path), C(number), C(digest), C(facts_digest), C(run_id), C(time), C(by)
+        and C(verdict).
       type: list
       elements: dict
       sample: []

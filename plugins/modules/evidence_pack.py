@@ -11,11 +11,11 @@ module: evidence_pack
 short_description: Add a pack to a chain of evidence, with a report
 version_added: 0.1.0
 description:
-  - Writes what was judged and observed into a directory, as canonical JSON with the digest of the pack before, and beside
-    it a report as HTML page, Markdown, SVG, CSV, JUnit XML and SARIF.
+  - Writes what was judged and observed into a directory, as canonical JSON with the digest of the pack before, and
+    beside it a report as HTML page, Markdown, SVG, CSV, JUnit XML and SARIF.
   - The facts are the same bytes for the same input, and have a digest of their own. Who ran it, and when, is apart.
-  - Refuses to add to a chain that was tampered with or has a gap, and to write where the files would vanish together with
-    an execution environment.
+  - Refuses to add to a chain that was tampered with or has a gap, and to write where the files would vanish together
+    with an execution environment.
   - The digest of the newest pack is also kept in the ConfigMap C(netguard-lockdown-INSTANCE) of the cluster, where the
     owner of the directory cannot change it unnoticed.
 author:

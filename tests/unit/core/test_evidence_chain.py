@@ -36,7 +36,7 @@ def codes(found: chain.Verification) -> list[str]:
     return [problem.code for problem in found.problems()]
 
 
-def verify(made: t.Sequence[Json], anchor: Head | None | str = "none") -> chain.Verification:
+def verify(made: t.Sequence[Json], anchor: Head | str | None = "none") -> chain.Verification:
     anchors = None if isinstance(anchor, str) else {SCOPE: anchor}
     return chain.verify(files(made), SCHEMA, anchors)
 

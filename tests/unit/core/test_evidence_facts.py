@@ -30,6 +30,8 @@ SURPLUS: Json = {
     "because": "no policy isolates these pods for egress",
 }
 
+DRIFT: Json = {"class": "hand_edit", "policy": "x", "sentence": "x"}
+
 
 def read(given: Json) -> facts.Inputs:
     return facts.Inputs.read(given, accept_not_probed=False)
@@ -86,7 +88,7 @@ def test_what_the_module_adds_to_a_result_is_no_fact() -> None:
     [
         ({"audit": audit(surplus=[SURPLUS], verdict="fail")}, "minimal", "contradicted"),
         ({"audit": audit(verdict="inconclusive")}, "minimal", "not_shown"),
-        ({"audit": audit(drift=[{"class": "hand_edit", "policy": "x", "sentence": "x"}])}, "stored_is_active", "contradicted"),
+        ({"audit": audit(drift=[DRIFT])}, "stored_is_active", "contradicted"),
         ({"audit": audit(pods=[])}, "isolated", "not_shown"),
         ({"audit": audit(rules=[{**audit()["rules"][0], "flows": []}])}, "justified", "contradicted"),
         ({"audit": unmet("dns")}, "needed_allowed", "contradicted"),
@@ -200,7 +202,7 @@ MACHINE = Surroundings(())
 OVERLAY = "22 1 0:21 / / rw - overlay overlay rw\n"
 VOLUME = "30 22 8:1 / /evidence rw - ext4 /dev/sda1 rw\n"
 SPACED = "31 22 8:1 / /my\\040volume rw - ext4 /dev/sda1 rw\n"
-MEMORY = "32 22 0:5 / /dev/shm rw - tmpfs shm rw\n"
+MEMORY = "32 22 0:5 / /memory rw - tmpfs shm rw\n"
 INSIDE = Surroundings(("/run/.containerenv",), OVERLAY + VOLUME + SPACED + MEMORY)
 
 
@@ -213,7 +215,7 @@ INSIDE = Surroundings(("/run/.containerenv",), OVERLAY + VOLUME + SPACED + MEMOR
         ("/evidence/here", INSIDE, ""),
         ("/evidences", INSIDE, "on no volume"),
         ("/my volume/here", INSIDE, ""),
-        ("/dev/shm/x", INSIDE, "in memory"),
+        ("/memory/x", INSIDE, "in memory"),
         ("/runner/project/evidence", INSIDE, "for one job"),
         ("/srv/evidence", Surroundings(("x",)), "on no volume"),
     ],

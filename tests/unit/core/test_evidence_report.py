@@ -29,7 +29,7 @@ EVIL = [
     "' onload='alert(1)",
     "]]><x>",
     "&lt;b&gt; &amp; &#60;",
-    "=HYPERLINK(\"http://198.51.100.1\")",
+    '=HYPERLINK("http://198.51.100.1")',
     "+1|2",
     "@SUM(A1)",
     "-2+3",
