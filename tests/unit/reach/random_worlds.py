@@ -283,7 +283,12 @@ def queries(world: list[Manifest], random: Random, count: int) -> list[Query]:
     Ports are those of the policies, pods and Services, and the numbers next to them.
     """
     sources = places(world)
-    virtual = [thing["spec"]["clusterIP"] for thing in world if thing["kind"] == "Service"]
+    offered = {
+        thing["spec"]["clusterIP"]: [(port["protocol"], port["port"]) for port in thing["spec"]["ports"]]
+        for thing in world
+        if thing["kind"] == "Service"
+    }
+    virtual = list(offered)
     families = {place: _families(world, place) for place in [*sources, *virtual]}
     numbers = sorted({min(max(number + step, 1), 65535) for number in NUMBERS for step in (-1, 0, 1)})
     asked: list[Query] = []
@@ -291,5 +296,6 @@ def queries(world: list[Manifest], random: Random, count: int) -> list[Query]:
         source, end = random.choice(sources), random.choice([*sources, *virtual, *virtual])
         if families[source] & families[end]:
             number = random.choice([random.choice(NUMBERS), random.choice(numbers)])
-            asked.append((source, end, random.choice(PROTOCOLS), number))
+            port = (random.choice(PROTOCOLS), number)
+            asked.append((source, end, *random.choice([port, *offered.get(end, [])])))
     return asked

@@ -297,6 +297,43 @@ def test_a_services_port_is_not_its_endpoints_port() -> None:
     )
 
 
+def behind(*endpoints: tuple[str, bool | None]) -> list[Manifest]:
+    """The cluster with a Service 10.96.0.20:80 that has these endpoints on port 8080."""
+    ports = [{"name": "http", "protocol": "TCP", "port": 80}]
+    made = [*cluster(), objects.service("web", "client-ns", ports=ports, cluster_ip="10.96.0.20")]
+    for number, (address, ready) in enumerate(endpoints):
+        to = [{**ports[0], "port": 8080}]
+        made.append(
+            objects.endpoint_slice(
+                f"web-{number}", "client-ns", service="web", addresses=[address], ports=to, ready=ready
+            )
+        )
+    return made
+
+
+SHOP, OTHER = "10.244.1.20", "10.244.2.20"
+
+
+@pytest.mark.parametrize("ready", [True, None])
+def test_only_endpoints_that_are_not_known_to_be_unready_get_traffic(ready: bool | None) -> None:
+    to_shop = egress(target(block(f"{SHOP}/32"), ports=[tcp(8080)]))
+    check("ignite-0 10.96.0.20 80 yes", [*behind((SHOP, ready), (OTHER, False)), to_shop])
+    check("ignite-0 10.96.0.20 80 no", [*behind((SHOP, False), (OTHER, ready)), to_shop])
+
+
+def test_where_a_service_leads_nowhere_or_to_unlike_endpoints_nothing_can_be_told() -> None:
+    to_shop = egress(target(block(f"{SHOP}/32"), ports=[tcp(8080)]))
+    check("ignite-0 10.96.0.20 80 open", [*behind((SHOP, True), (OTHER, True)), to_shop])
+    check("ignite-0 10.96.0.20 80 open", [*behind((SHOP, False)), to_shop])
+    check("ignite-0 10.96.0.20 81 open", [*behind((SHOP, True)), to_shop])
+    check("ignite-0 10.96.0.20 80/UDP open", [*behind((SHOP, True)), to_shop])
+
+
+def test_what_is_denied_before_dnat_is_denied_wherever_it_leads() -> None:
+    for things in (behind(), behind((SHOP, False)), behind((SHOP, True), (OTHER, True))):
+        check("ignite-0 10.96.0.20 80 no", [*things, egress()], PRE)
+
+
 def test_the_receivers_policy_is_asked_behind_a_service_too() -> None:
     deny = policy("deny", selector={}, namespace="kube-system", policyTypes=["Ingress"])
     for engine in (POST, PRE):
