@@ -36,37 +36,30 @@ def _yaml(text: str, name: str) -> t.Iterator[Located]:
     # Deferred: the library comes with the kubernetes client, and JSON needs none.
     import yaml  # noqa: PLC0415
 
-    base: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = base(text)
+    loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     number = 0
     try:
-        while _has_more(loader, yaml, name, number + 1):
+        while True:
             number += 1
-            node = loader.get_node()
-            line = node.start_mark.line + 1
+            try:
+                node = loader.get_node() if loader.check_node() else None
+                document = None if node is None else loader.construct_document(node)
+            except (yaml.YAMLError, ValueError, RecursionError) as error:
+                raise _yaml_error(error, name, number) from error
+            if node is None:
+                return
             _refuse_repeated_keys(node, yaml, name, number)
-            document = _constructed(loader, node, yaml, name, number)
-            place = f"{name}, document {number}, line {line}"
-            if isinstance(document, list):
-                yield from (Located(item, f"{place}, item {index}") for index, item in enumerate(document))
-            elif document is not None:
-                yield Located(document, place)
+            yield from _located(document, f"{name}, document {number}, line {node.start_mark.line + 1}")
     finally:
         loader.dispose()
 
 
-def _has_more(loader: t.Any, yaml: t.Any, name: str, number: int) -> bool:
-    try:
-        return bool(loader.check_node())
-    except yaml.YAMLError as error:
-        raise _yaml_error(error, name, number) from error
-
-
-def _constructed(loader: t.Any, node: t.Any, yaml: t.Any, name: str, number: int) -> t.Any:
-    try:
-        return loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _yaml_error(error, name, number) from error
+def _located(document: t.Any, place: str) -> t.Iterator[Located]:
+    """Objects of one document: one, a sequence of them, or none where it is empty."""
+    if isinstance(document, list):
+        yield from (Located(item, f"{place}, item {index}") for index, item in enumerate(document))
+    elif document is not None:
+        yield Located(document, place)
 
 
 def _refuse_repeated_keys(root: t.Any, yaml: t.Any, name: str, number: int) -> None:

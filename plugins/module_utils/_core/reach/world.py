@@ -116,6 +116,8 @@ class _Reader:
     def _take(self, raw: t.Any, place: str) -> None:
         if not isinstance(raw, dict) or not isinstance(raw.get("kind"), str):
             raise objects.bad_object(place or "an object", "it is no Kubernetes object: it has no kind")
+        if not isinstance(raw.get("apiVersion", ""), str):
+            raise objects.bad_object(_describe(raw, place), "apiVersion is no text")
         kind = raw["kind"]
         if kind.endswith("List") and isinstance(raw.get("items"), list):
             self._take_list(raw, kind.removesuffix("List"), place)
