@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from test_evidence_report import SURPLUS, sealed, spiked
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import report
 
-OUT = Path(__file__).resolve().parents[2] / "build" / "page"
+BUILD = Path(os.environ.get("NETGUARD_BUILD") or Path(__file__).resolve().parents[2] / "build")
+OUT = BUILD / "page"
 LOWEST_CONTRAST = 4.5  # WCAG 2 AA
 GOOD = packs(2)
 PAGES: dict[str, tuple[Json, Json | None]] = {

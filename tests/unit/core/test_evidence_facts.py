@@ -123,6 +123,15 @@ def test_controls_ask_for_claims_that_exist_and_each_claim_is_asked_for() -> Non
         assert wanted in [number for _, number in numbers]
 
 
+def test_the_documentation_names_every_control_and_claim() -> None:
+    told = (ROOT / "docs" / "evidence.md").read_text()
+    for control in controls.CONTROLS:
+        named = ", ".join(f"`{name}`" for name in control.claims)
+        assert f"| {control.framework} | {control.number} | {control.requirement} | {named} |" in told
+    for name, claim in controls.CLAIMS.items():
+        assert f"| `{name}` | {claim} |" in told
+
+
 # What cannot be evidence
 
 
