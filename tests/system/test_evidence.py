@@ -10,16 +10,19 @@ import shutil
 import subprocess
 import typing as t
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from evidence_builders import TARGETS, inputs
 from harness import COLLECTIONS, Json, Modules, Outcome, run_playbook
 
 from lab import objects
 from lab.control_plane import ControlPlane
 
 LOCKDOWN, AUDIT, VERIFY = (f"netguard.lockdown.{name}" for name in ("lockdown", "audit", "verify_evidence"))
-SCHEMA = COLLECTIONS / "ansible_collections/netguard/lockdown/roles/ignite_lockdown/files/evidence-pack.schema.json"
+FILES = COLLECTIONS / "ansible_collections/netguard/lockdown/roles/ignite_lockdown/files"
+SCHEMA: Json = json.loads((FILES / "evidence-pack.schema.json").read_text())
 FORMS = {"pack.json", "report.html", "report.md", "flows.svg", "matrix.csv", "junit.xml", "report.sarif"}
 EVIL = "=1+1 </script><script>alert(1)</script>"
 STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
@@ -128,73 +131,13 @@ def test_a_verdict_that_is_not_pass_can_fail_the_run(play: Play, evidence: Path)
     succeed(play(AUDIT, audit_fail_on="not_pass", accept_not_probed=True))
 
 
-def test_every_change_of_the_chain_is_named(
-    plane: ControlPlane, namespace: str, play: Play, evidence: Path, tmp_path: Path
-) -> None:
-    succeed(play(LOCKDOWN))
-    for _ in range(3):
-        succeed(play(AUDIT))
-    safe = tmp_path / "safe"
-    shutil.copytree(evidence, safe)
-    one, two, three = packs(evidence)
-
-    def restore() -> None:
-        shutil.rmtree(evidence)
-        shutil.copytree(safe, evidence)
-
-    two.write_text(two.read_text().replace('"inconclusive"', '"pass"', 1))
-    assert "was changed: " in fail(play(VERIFY, evidence_anchor=False))
-    assert "Refused to add to a broken chain" in fail(play(AUDIT))
-    restore()
-    shutil.rmtree(two.parent)
-    assert "pack 2" in fail(play(VERIFY, evidence_anchor=False))
-    restore()
-    shutil.rmtree(three.parent)
-    succeed(play(VERIFY, evidence_anchor=False))
-    assert "packs are missing at the end" in fail(play(VERIFY))
-    assert "Refused to add to a chain with a gap" in fail(play(AUDIT))
-    succeed(play(AUDIT, accept_evidence_gap="the disk was lost"))
-    assert json.loads(packs(evidence)[-1].read_text())["previous"]["gap"] == "the disk was lost"
-    assert one.is_file()
-    succeed(play(VERIFY))
-
-
-def test_a_head_that_somebody_changed_in_the_cluster_is_an_error(
-    plane: ControlPlane, namespace: str, play: Play
-) -> None:
+def test_a_broken_chain_fails_the_playbooks(play: Play, evidence: Path) -> None:
     succeed(play(LOCKDOWN))
     succeed(play(AUDIT))
-    found = plane.read(objects.config_map("netguard-lockdown-ignite", namespace, {}))
-    found["data"]["evidence.json"] = "{"
-    plane.replace(found)
-    assert "Cannot read the chain's head in ConfigMap" in fail(play(AUDIT))
-    succeed(play(LOCKDOWN))
-
-
-def test_signatures(play: Play, evidence: Path, tmp_path: Path) -> None:
-    succeed(play(LOCKDOWN))
-    for name in ("good", "other"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
-    locked = tmp_path / "locked"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", locked], check=True)
-    allowed = tmp_path / "allowed"
-    allowed.write_text(f"audit@example.com {(tmp_path / 'good.pub').read_text()}")
-    signed = {"evidence_sign_key": str(tmp_path / "good"), "evidence_signer": "audit@example.com"}
-    for bad in ("locked", "missing"):
-        assert "Cannot sign the evidence" in fail(play(AUDIT, evidence_sign_key=str(tmp_path / bad)))
-    assert packs(evidence) == []
-    succeed(play(AUDIT, **signed))
-    checked = {"evidence_allowed_signers": str(allowed), "evidence_anchor": False}
-    succeed(play(VERIFY, **checked))
     (only,) = packs(evidence)
-    command = ["ssh-keygen", "-Y", "verify", "-f", allowed, "-I", "audit@example.com", "-n", "netguard.lockdown"]
-    subprocess.run([*command, "-s", f"{only}.sig"], input=only.read_bytes(), check=True)
-    allowed.write_text(f"audit@example.com {(tmp_path / 'other.pub').read_text()}")
-    assert "none of the allowed signers" in fail(play(VERIFY, **checked))
-    Path(f"{only}.sig").unlink()
-    assert "has no signature" in fail(play(VERIFY, **checked))
-    assert "its signature is gone" in fail(play(VERIFY, evidence_anchor=False))
-    assert "there is no file" in fail(play(VERIFY, evidence_allowed_signers=str(tmp_path / "nothing")))
+    only.write_text(only.read_text().replace('"inconclusive"', '"pass"', 1))
+    assert "was changed: " in fail(play(VERIFY, evidence_anchor=False))
+    assert "Refused to add to a broken chain" in fail(play(AUDIT))
 
 
 def test_bad_variables_are_refused_before_anything_is_read(play: Play) -> None:
@@ -205,36 +148,136 @@ def test_bad_variables_are_refused_before_anything_is_read(play: Play) -> None:
     assert "evidence_dir: it is not set" in fail(play(VERIFY, evidence_dir=""))
 
 
-# The modules alone
+# The modules
+
+
+@dataclass
+class Chain:
+    """The chain of one instance, written and verified by the modules."""
+
+    modules: Modules
+    evidence: Json
+    directory: Path
+
+    def add(self, *, check: bool = False, **options: t.Any) -> Outcome:
+        usual = {"schema": SCHEMA, "directory": str(self.directory), "accept_vanishing": True}
+        return self.modules.run("evidence_pack", {**usual, "evidence": self.evidence, **options}, check=check)
+
+    def verify(self, **options: t.Any) -> Outcome:
+        return self.modules.run("evidence_info", {"schema": SCHEMA, "directory": str(self.directory), **options})
+
+    def codes(self, **options: t.Any) -> list[str]:
+        return [problem["code"] for problem in self.verify(**options)["problems"]]
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> Json:
-    return {"schema": json.loads(SCHEMA.read_text()), "directory": str(tmp_path / "evidence"), "anchor": False}
+def chain(plane: ControlPlane, namespace: str, evidence: Path) -> Chain:
+    """A chain without a pack yet."""
+    uid = plane.read(objects.namespace("kube-system"))["metadata"]["uid"]
+    given = inputs(namespace=namespace, targets={**TARGETS, "cluster": {"uid": uid}})
+    return Chain(Modules(plane.kubeconfig), given, evidence)
 
 
 def code(outcome: Outcome) -> str:
     return str(outcome.failure["code"])
 
 
-def test_a_directory_in_a_container_is_refused(given: Json) -> None:
-    evidence = {"namespace": "x", "instance": "y", "targets": {"cluster": {"uid": "u"}}, "audit": {"verdict": "pass"}}
-    inside = Modules(environment={"container": "podman"})
-    outcome = inside.run("evidence_pack", {**given, "directory": "/runner/evidence", "evidence": evidence})
+def test_every_change_of_the_chain_is_named(chain: Chain, tmp_path: Path) -> None:
+    made = [Path(chain.add()["path"]) for _ in range(3)]
+    assert chain.codes() == []
+    safe = tmp_path / "safe"
+    shutil.copytree(chain.directory, safe)
+
+    def restore() -> None:
+        shutil.rmtree(chain.directory)
+        shutil.copytree(safe, chain.directory)
+
+    shutil.rmtree(made[1])
+    assert chain.codes(anchor=False) == ["gap"]
+    assert code(chain.add()) == "evidence_broken"
+    restore()
+    shutil.rmtree(made[2])
+    assert chain.codes(anchor=False) == []
+    assert chain.codes() == ["truncated"]
+    assert code(chain.add()) == "evidence_gap"
+    after = chain.add(accept_gap="the disk was lost")
+    assert after["previous"]["gap"] == "the disk was lost"
+    assert [note["code"] for note in chain.verify()["notes"]] == ["accepted_gap", "anchored"]
+
+
+def test_the_head_of_the_chain_is_kept_beside_the_undo_record(
+    chain: Chain, plane: ControlPlane, namespace: str
+) -> None:
+    assert chain.add(check=True)["files"] == []
+    assert not plane.exists(objects.config_map("netguard-lockdown-ignite", namespace, {}))
+    made = chain.add()
+    assert made["anchored"]
+    assert head(plane, namespace) == made["head"]
+    found = plane.read(objects.config_map("netguard-lockdown-ignite", namespace, {}))
+    found["data"]["evidence.json"] = "{"
+    plane.replace(found)
+    assert code(chain.add()) == "evidence_head_unreadable"
+    del found["data"]["evidence.json"]
+    found["metadata"] = plane.read(found)["metadata"]
+    plane.replace(found)
+    assert chain.codes() == ["anchor_missing"]
+
+
+def test_evidence_of_another_cluster_is_refused(chain: Chain) -> None:
+    chain.evidence["targets"]["cluster"]["uid"] = "another"
+    assert code(chain.add()) == "wrong_cluster"
+    assert chain.add(anchor=False)["head"]["number"] == 1
+
+
+def test_without_the_right_to_write_the_pack_is_kept_and_the_next_run_catches_up(
+    chain: Chain, plane: ControlPlane, namespace: str
+) -> None:
+    plane.create_all(objects.grant("reader", [objects.rule(["get"], ["namespaces", "configmaps"])]))
+    told = chain.add(impersonate_user="reader")
+    assert "could not be kept in the cluster" in told.failure["what"]
+    assert told.failure["details"]["path"] in told.failure["what"]
+    assert chain.codes(anchor=False) == []
+    assert chain.add()["head"]["number"] == 2
+    assert head(plane, namespace)["number"] == 2
+
+
+def test_signatures(chain: Chain, tmp_path: Path) -> None:
+    for name, phrase in (("good", ""), ("other", ""), ("locked", "secret")):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", phrase, "-f", tmp_path / name], check=True)
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"audit@example.com {(tmp_path / 'good.pub').read_text()}")
+    for bad in ("locked", "missing"):
+        assert code(chain.add(sign_key=str(tmp_path / bad), anchor=False)) == "cannot_sign"
+    assert packs(chain.directory) == []
+    signed = chain.add(sign_key=str(tmp_path / "good"), signer="audit@example.com", anchor=False)
+    checked = {"allowed_signers": str(allowed), "anchor": False}
+    assert chain.codes(**checked) == []
+    (only,) = packs(chain.directory)
+    assert f"{only}.sig" in signed["files"]
+    command = ["ssh-keygen", "-Y", "verify", "-f", allowed, "-I", "audit@example.com", "-n", "netguard.lockdown"]
+    subprocess.run([*command, "-s", f"{only}.sig"], input=only.read_bytes(), check=True)
+    chain.add(anchor=False)
+    assert chain.codes(**checked) == ["signature_missing"]
+    allowed.write_text(f"audit@example.com {(tmp_path / 'other.pub').read_text()}")
+    assert chain.codes(**checked) == ["bad_signature", "signature_missing"]
+    Path(f"{only}.sig").unlink()
+    assert chain.codes(anchor=False) == ["signature_missing"]
+    assert code(chain.verify(allowed_signers=str(tmp_path / "nothing"))) == "no_allowed_signers"
+
+
+def test_a_directory_in_a_container_is_refused(chain: Chain) -> None:
+    inside = replace(chain, modules=Modules(environment={"container": "podman"}), directory=Path("/runner/evidence"))
+    outcome = inside.add(accept_vanishing=False, anchor=False)
     assert code(outcome) == "evidence_would_vanish"
     assert "there for one job" in outcome.failure["why"]
 
 
-def test_bad_evidence_is_named(given: Json) -> None:
+def test_bad_evidence_and_bad_places_are_named(chain: Chain) -> None:
+    assert code(chain.verify(anchor=False)) == "no_evidence"
     for evidence, word in (({}, "lacks namespace"), ({"audits": 1}, "unknown key 'audits'")):
-        outcome = Modules().run("evidence_pack", {**given, "evidence": evidence})
+        outcome = chain.add(evidence=evidence, anchor=False)
         assert code(outcome) == "invalid_option"
         assert word in outcome.failure["why"]
-
-
-def test_a_file_in_place_of_the_directory_is_named(given: Json, tmp_path: Path) -> None:
-    (tmp_path / "evidence").write_text("")
-    assert code(Modules().run("evidence_info", given)) == "no_evidence"
-    evidence = {"namespace": "x", "instance": "y", "targets": {"cluster": {"uid": "u"}}, "audit": {"verdict": "pass"}}
-    outcome = Modules().run("evidence_pack", {**given, "evidence": evidence, "accept_vanishing": True})
-    assert code(outcome) == "invalid_option"
+    chain.directory.write_text("")
+    assert code(chain.verify(anchor=False)) == "no_evidence"
+    assert code(chain.add(anchor=False)) == "invalid_option"

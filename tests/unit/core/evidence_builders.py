@@ -115,7 +115,7 @@ def unmet(*prefixes: str) -> Json:
 def cell(
     flow: str, expect: str = "allow", observed: str = "connected", verdict: str = "pass", **changed: t.Any
 ) -> Json:
-    usual = {
+    usual: Json = {
         "flow": flow,
         "reason": "it is needed",
         "direction": "egress",
@@ -136,7 +136,7 @@ def cell(
 
 def probes(**changed: t.Any) -> Json:
     outside = {"kind": "address", "address": "198.51.100.7", "port": 443, "protocol": "TCP"}
-    usual = {
+    usual: Json = {
         "verdict": "pass",
         "probed": True,
         "cells": [
@@ -176,7 +176,7 @@ def inputs(**changed: t.Any) -> Json:
 
 
 def run(**changed: t.Any) -> Json:
-    usual = {"id": "run-1", "time": "2026-11-22T17:52:00Z", "by": "ops@controller", "job": {}, "signature": None}
+    usual: Json = {"id": "run-1", "time": "2026-11-22T17:52:00Z", "by": "ops@controller", "job": {}, "signature": None}
     return {**usual, **changed}
 
 
