@@ -15,7 +15,7 @@ NOX := $(GATE)/bin/python -m nox --noxfile noxfile.py --session
 CELL ?= newest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-enforced lint unit sanity integration system molecule bench docs generate artifact binaries clean
+.PHONY: help demo test test-enforced page lint unit sanity integration system molecule bench docs generate artifact binaries clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(GATE) ## Run all tests that need no root (ALSO=lint adds the static chec
 
 test-enforced: $(GATE) ## Run policies on a real cluster with Ignite (root on Linux; ENGINE for another, ARGS for pytest)
 	@$(NOX) $@ -- --engine=$(ENGINE) $(ARGS)
+
+page: $(GATE) ## Look at the report in a headless Chromium (must be installed)
+	@$(NOX) $@ -- $(ARGS)
 
 lint: $(GATE) ## Run the static checks
 	@$(RUN) lint

@@ -69,6 +69,12 @@ def molecule(session: nox.Session, cell: str) -> None:
     end(session, tiers.molecule(cell, session.posargs))
 
 
+@nox.session
+def page(session: nox.Session) -> None:
+    """The report in a real headless Chromium, which must be installed; arguments go to pytest."""
+    end(session, tiers.page(session.posargs))
+
+
 @nox.session(name="test-enforced")
 def enforced(session: nox.Session) -> None:
     """Policies judged by a real engine between real pods, as root; --engine=NAME, other arguments go to pytest."""

@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, render, rollback, remove]
+    choices: [main, verify, render, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -72,6 +72,22 @@ _value:
     ignite_verdict:
       description: Arguments for filter P(netguard.lockdown.ignite_verdict#filter).
       type: dict
+    evidence_pack:
+      description: Further arguments for module M(netguard.lockdown.evidence_pack).
+      type: dict
+    evidence_info:
+      description: Further arguments for module M(netguard.lockdown.evidence_info).
+      type: dict
+    probes:
+      description: What was probed, null if nothing was.
+      type: dict
+    topology:
+      description: What the servers say of their ring, null if nobody asked.
+      type: dict
+    fail_on:
+      description: Verdicts at which entry point V(audit) fails.
+      type: list
+      elements: str
     errors:
       description: What is wrong, as sentences. Empty if all is well.
       type: list

@@ -10,18 +10,18 @@ import os
 import sys
 from pathlib import Path
 
-from bench import lockdown
+from bench import audit, lockdown
 from lab.errors import LabError
 
-# Each measures one budget and returns {key: figures}.
-BENCHES = (lockdown.measure,)
+# Each measures budgets against the peers in the virtual environment that its variable names.
+BENCHES = ((lockdown.measure, "NETGUARD_BENCH_PEERS"), (audit.measure, "NETGUARD_BENCH_AUDIT_PEERS"))
 
 
 def main() -> int:
-    peers = os.environ.get("NETGUARD_BENCH_PEERS", "")
-    if not peers:
+    unset = [name for _measure, name in BENCHES if not os.environ.get(name)]
+    if unset:
         print(
-            "NETGUARD_BENCH_PEERS must name the virtual environment with the peers; make bench sets it.",
+            f"{', '.join(unset)} must name the virtual environments with the peers; make bench sets this.",
             file=sys.stderr,
         )
         return 2
@@ -29,8 +29,8 @@ def main() -> int:
     figures = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
     missed: list[str] = []
     try:
-        for bench in BENCHES:
-            measured = bench(Path(peers))
+        for bench, peers in BENCHES:
+            measured = bench(Path(os.environ[peers]))
             figures.update(measured.figures)
             missed += measured.missed
     except LabError as error:

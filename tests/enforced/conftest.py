@@ -14,6 +14,7 @@ import pytest
 
 from enforced import waiting
 from enforced.table import Table
+from enforced.verdicts import judged
 from enforced.waiting import Waiting
 from enforced.worlds import Playbooks, Unrestricted, World
 from lab.cluster import engines, life
@@ -103,6 +104,13 @@ def removals(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made = World(cluster)
     yield waiting.removals(made, Playbooks(cluster, tmp_path_factory.mktemp("removals")))
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def verdicts(table: Table, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test probes, the evaluator has to say the same of it."""
+    with judged(table, request.node.name):
+        yield
 
 
 @pytest.fixture

@@ -24,7 +24,15 @@ READMES = (Path("README.md"), ROLE / "README.md")
 BEGIN, END = "<!-- generated: variables -->", "<!-- /generated -->"
 
 # Entry point of the role -> playbook.
-PLAYBOOKS = {"main": "lockdown", "verify": "verify", "render": "render", "rollback": "rollback", "remove": "remove"}
+PLAYBOOKS = {
+    "main": "lockdown",
+    "verify": "verify",
+    "render": "render",
+    "rollback": "rollback",
+    "remove": "remove",
+    "audit": "audit",
+    "verify_evidence": "verify_evidence",
+}
 RESULT = "ignite_lockdown_result"
 HOSTS: dict[str, t.Any] = {
     "ignite_lockdown_hosts": {

@@ -124,6 +124,25 @@ _VERDICT: _Table = (
     ("accept_surviving_sockets", "accept_surviving_sockets", options.flag),
 )
 
+_ANCHOR = ("evidence_anchor", "anchor", options.flag)
+_DIRECTORY = ("evidence_dir", "directory", options.text)
+_KEEP: _Table = (
+    _CLUSTER_UID,
+    _ANCHOR,
+    _DIRECTORY,
+    ("evidence_sign_key", "sign_key", options.text),
+    ("evidence_signer", "signer", options.text),
+    ("accept_evidence_gap", "accept_gap", options.text),
+    ("accept_not_probed", "accept_not_probed", options.flag),
+    ("accept_vanishing_evidence", "accept_vanishing", options.flag),
+)
+_VERIFY_EVIDENCE: _Table = (
+    _CLUSTER_UID,
+    _ANCHOR,
+    _DIRECTORY,
+    ("evidence_allowed_signers", "allowed_signers", options.text),
+)
+
 # Entry point of the role -> plugin -> what it is given.
 TABLES: dict[str, dict[str, _Table]] = {
     "main": {"cluster_network_info": _RESOLVE, "network_policies": _APPLY},
@@ -137,9 +156,19 @@ TABLES: dict[str, dict[str, _Table]] = {
     "render": {},
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
+    "audit": {"cluster_network_info": _RESOLVE, "evidence_pack": _KEEP},
+    "verify_evidence": {"evidence_info": _VERIFY_EVIDENCE},
 }
 ENTRY_POINTS = tuple(TABLES)
 PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
+
+FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
+_WITHOUT_INSTANCE = ("verify_evidence",)
+_DIRECTORIES = {
+    "render": f"{PREFIX}render_dir",
+    "audit": f"{PREFIX}evidence_dir",
+    "verify_evidence": f"{PREFIX}evidence_dir",
+}
 
 
 @dataclass
@@ -149,6 +178,9 @@ class Arguments:
     namespace: str = ""
     instance: str = ""
     plugins: dict[str, dict[str, t.Any]] = field(default_factory=lambda: {plugin: {} for plugin in PLUGINS})
+    probes: dict[str, t.Any] | None = None
+    topology: dict[str, t.Any] | None = None
+    fail_on: tuple[str, ...] = ()
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
@@ -156,6 +188,9 @@ class Arguments:
             "namespace": self.namespace,
             "instance": self.instance,
             **self.plugins,
+            "probes": self.probes,
+            "topology": self.topology,
+            "fail_on": list(self.fail_on),
             "errors": [str(error) for error in self.errors],
         }
 
@@ -168,10 +203,11 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
     """
     arguments = Arguments(errors=options.unknown_variables(given, known))
     steps: tuple[t.Callable[[], None], ...] = (
-        lambda: _name(arguments, given),
-        lambda: _instance(arguments, given),
+        lambda: _name(arguments, given, entry_point),
+        lambda: _instance(arguments, given, entry_point),
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
+        *_audit_steps(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -202,13 +238,15 @@ def _step(into: dict[str, t.Any], given: Given, row: tuple[str, str, _Reader]) -
     return step
 
 
-def _name(arguments: Arguments, given: Given) -> None:
-    arguments.namespace = options.dns_label(given.get(f"{PREFIX}namespace"), f"{PREFIX}namespace")
+def _name(arguments: Arguments, given: Given, entry_point: str) -> None:
+    if entry_point not in _WITHOUT_INSTANCE:
+        arguments.namespace = options.dns_label(given.get(f"{PREFIX}namespace"), f"{PREFIX}namespace")
 
 
-def _instance(arguments: Arguments, given: Given) -> None:
+def _instance(arguments: Arguments, given: Given, entry_point: str) -> None:
     where = f"{PREFIX}instance"
-    arguments.instance = options.dns_label(given.get(where), where, INSTANCE_LENGTH)
+    if entry_point not in _WITHOUT_INSTANCE:
+        arguments.instance = options.dns_label(given.get(where), where, INSTANCE_LENGTH)
 
 
 def _confirm(given: Given, entry_point: str) -> None:
@@ -224,6 +262,30 @@ def _confirm(given: Given, entry_point: str) -> None:
 
 
 def _directory(given: Given, entry_point: str) -> None:
-    variable = f"{PREFIX}render_dir"
-    if entry_point == "render" and options.is_unset(given.get(variable)):
+    variable = _DIRECTORIES.get(entry_point)
+    if variable and options.is_unset(given.get(variable)):
         raise options.invalid(variable, "it is not set")
+
+
+def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:
+    if entry_point != "audit":
+        return ()
+
+    def probes() -> None:
+        arguments.probes = _result(given, "probes")
+
+    def topology() -> None:
+        arguments.topology = _result(given, "topology")
+
+    def fail_on() -> None:
+        where = f"{PREFIX}audit_fail_on"
+        word = given.get(where)
+        arguments.fail_on = FAIL_ON[options.choice("fail" if options.is_unset(word) else word, where, tuple(FAIL_ON))]
+
+    return probes, topology, fail_on
+
+
+def _result(given: Given, name: str) -> dict[str, t.Any] | None:
+    """The result of a check that may not have been made."""
+    where = f"{PREFIX}{name}"
+    return None if options.is_unset(given.get(where)) else options.mapping(given[where], where)

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -32,6 +30,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._kube import nei
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.lease import Lease
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.undo_record import UndoRecord
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.who import who
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ class PolicyRun:
             self._session,
             self._task.namespace,
             self._task.instance,
-            holder=f"{_who()}:{os.getpid()}",
+            holder=f"{who()}:{os.getpid()}",
             wait_seconds=self._task.lock_timeout,
         )
 
@@ -214,7 +213,7 @@ class PolicyRun:
                 instance=self._task.instance,
                 operation=self._task.operation,
                 now=self._session.server_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-                by=_who(),
+                by=who(),
                 plan_digest=judged.digest,
                 restores=judged.target.number if judged.target else None,
             )
@@ -315,14 +314,6 @@ class PolicyRun:
         found = self._session.list(where, {"labelSelector": selectors.as_query(query.pods)})
         listed = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found]
         return sorted(f"{namespace}/{name}" for namespace, name in listed if namespace in names)
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
 
 
 def _no_namespace(name: str) -> LockdownError:

@@ -182,6 +182,23 @@ class Session:
             self._clock_offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
 
 
+class NoSession(Session):
+    """Stands in where a module works without a cluster: it can ask nothing."""
+
+    def __init__(self) -> None:
+        self.host = self.source = ""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        raise AssertionError(f"{method} {path} without a connection")
+
+
 def _items(page: Json) -> list[Json]:
     kind = str(page.get("kind", "")).removesuffix("List")
     items: list[Json] = list(page.get("items") or [])

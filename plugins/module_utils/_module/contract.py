@@ -9,7 +9,7 @@ import sys
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Session
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import NoSession, Session
 
 ArgumentSpec = dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
@@ -35,17 +35,26 @@ CONNECTION_SPEC: ArgumentSpec = {
 }
 
 
+def _always(params: Params) -> bool:
+    return True
+
+
 class Contract(t.NamedTuple):
-    """`work` gets the validated options and whether this is check mode; it returns the module's result."""
+    """`work` gets the validated options and whether this is check mode; it returns the module's result.
+
+    :arg connects: whether these options need the cluster; without it the session is one that refuses every request.
+    """
 
     spec: ArgumentSpec
     work: t.Callable[[Session, Params, bool], Result]
     mutually_exclusive: t.Sequence[tuple[str, ...]] = ()
     required_if: t.Sequence[tuple[t.Any, ...]] = ()
+    connects: t.Callable[[Params], bool] = _always
 
     def fulfil(self, params: Params, *, check_mode: bool) -> Result:
         """Open the session and do the work. Raises LockdownError, and nothing else for bad input."""
-        return self.work(_session(params), params, check_mode)
+        session = _session(params) if self.connects(params) else NoSession()
+        return self.work(session, params, check_mode)
 
 
 def _session(params: Params) -> Session:

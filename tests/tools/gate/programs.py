@@ -41,8 +41,12 @@ def demo() -> int:
 def bench(arguments: Sequence[str]) -> int:
     """Run the bench with the newest versions beside the peers that it measures against."""
     context = for_cell("newest", "bench")
-    peers = ensure("bench", CELLS["newest"].python())
-    return context.run("python", "-m", "bench", *arguments, env={**OUTPUT, "NETGUARD_BENCH_PEERS": str(peers)})
+    python = CELLS["newest"].python()
+    peers = {
+        "NETGUARD_BENCH_PEERS": str(ensure("bench", python)),
+        "NETGUARD_BENCH_AUDIT_PEERS": str(ensure("bench-audit", python)),
+    }
+    return context.run("python", "-m", "bench", *arguments, env={**OUTPUT, **peers})
 
 
 def docs() -> int:

@@ -37,6 +37,11 @@ def system(cell: str, arguments: Sequence[str] = ()) -> int:
     return _pytest("system", cell, arguments)
 
 
+def page(arguments: Sequence[str] = ()) -> int:
+    """Look at the report in a headless Chromium, which must be installed; screenshots go to build/page."""
+    return _pytest("page", "newest", arguments)
+
+
 def enforced(arguments: Sequence[str] = ()) -> int:
     """Run the tests on a real cluster with one policy engine, and the role's scenario there; they need root on Linux.
 
@@ -128,7 +133,8 @@ def _pytest(tier: str, cell: str, arguments: Sequence[str]) -> int:
     report = LOGS / f"{tier}-{cell}.xml"
     report.unlink(missing_ok=True)
     chosen = [] if any(argument.startswith("tests/") for argument in arguments) else [f"tests/{tier}"]
-    code = context.run("pytest", *chosen, "--durations=10", f"--junitxml={report}", *arguments)
+    command = ("pytest", *chosen, "--durations=10", f"--junitxml={report}", *arguments)
+    code = context.run(*command, env={"NETGUARD_BUILD": str(BUILD)})
     return _close(tier, cell, code, from_junit([report] if report.exists() else []))
 
 

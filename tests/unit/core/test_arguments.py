@@ -147,7 +147,7 @@ def test_rendering_needs_a_directory() -> None:
 
 def test_a_typo_is_named_with_the_nearest_variable_in_every_entry_point() -> None:
     for entry_point in ENTRY_POINTS:
-        whole = variables(remove_confirmed=True, render_dir="rendered", client=[])
+        whole = variables(remove_confirmed=True, render_dir="rendered", evidence_dir="evidence", client=[])
         found = read_arguments(whole, KNOWN, entry_point).errors
         assert [error.code for error in found] == ["unknown_variable"]
         assert "Unknown variable ignite_lockdown_client: " in str(found[0])

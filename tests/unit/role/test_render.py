@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from flow_builders import APPLICATIONS, Json, client, extra
+from our_policies import SERVICE, ours
 
 import ansible_collections.netguard.lockdown.plugins as collection_plugins
 from lab.environment import scrubbed_env
@@ -157,6 +158,10 @@ GOOD: dict[str, Json] = {
         },
     },
     "minimal": MINIMAL,
+    "both forms": {
+        "clients": [APPLICATIONS],
+        "targets": {**TARGETS, "api_server": {"targets": [ENDPOINTS, SERVICE]}},
+    },
     "file": {"targets": "{{ case_dir }}/targets.yml"},
 }
 BAD: dict[str, tuple[Json, str]] = {
@@ -310,6 +315,12 @@ def test_the_questions_policies(cases: Cases) -> None:
         "kind": "Kustomization",
         "resources": [f"{ALLOW}.yaml", f"{DENY}.yaml"],
     }
+
+
+def test_the_policies_that_the_evaluators_tests_judge_are_those_that_are_rendered(cases: Cases) -> None:
+    assert cases("question").result["definitions"] == ours()
+    assert cases("both forms").result["definitions"] == ours([ENDPOINTS, SERVICE])
+    assert cases("minimal").result["definitions"] == ours(dns=False, clients=False)
 
 
 def test_the_result_holds_what_the_files_hold(cases: Cases) -> None:

@@ -67,6 +67,7 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("playbooks/lockdown.meta.yml"),
         Path("playbooks/verify.meta.yml"),
         Path("playbooks/render.meta.yml"),
+        Path("playbooks/audit.meta.yml"),
     }
     (tmp_path / "playbooks" / "remove.meta.yml").unlink()
     assert Path("playbooks/remove.meta.yml") in generate.differing(tmp_path)
@@ -113,11 +114,15 @@ def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
     assert tuple(spec("on_failure")["choices"]) == verdict.ON_FAILURE
 
 
+def test_python_and_specs_agree_on_the_verdicts_that_fail() -> None:
+    assert tuple(spec("audit_fail_on")["choices"]) == tuple(arguments.FAIL_ON)
+
+
 def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "verify", "rollback", "remove"]
+        assert users == ["main", "verify", "rollback", "remove", "audit", "verify_evidence"]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
@@ -133,7 +138,10 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
         PREFIX + name
         for name in ("pod_selector", "ports", "clients", "extra_flows", "forbidden", "profile", "minimal_confirmed")
     }
-    own = {PREFIX + n for n in ("namespace", "instance", "targets", "render_dir", "remove_confirmed")}
+    own = {
+        PREFIX + name
+        for name in ("namespace", "instance", "targets", "render_dir", "remove_confirmed", "probes", "topology")
+    } | {f"{PREFIX}audit_fail_on"}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own

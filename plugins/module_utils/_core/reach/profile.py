@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between policy engines when they judge the same policies."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+
+POST_DNAT, PRE_DNAT = "post-dnat", "pre-dnat"
+
+
+@dataclass(frozen=True)
+class EngineProfile:
+    """How an engine reads what the NetworkPolicy API leaves open.
+
+    :arg cidr_matches_pods: whether an ipBlock matches a pod by its address.
+    :arg judges: whether egress is judged after the address of a Service was translated, or before.
+    :arg cidr_matches_nodes: whether an ipBlock matches a node by its address.
+    """
+
+    name: str
+    cidr_matches_pods: bool = True
+    judges: str = POST_DNAT
+    cidr_matches_nodes: bool = True
+
+    def as_record(self) -> dict[str, t.Any]:
+        return {
+            "profile": self.name,
+            "cidr_matches_pods": self.cidr_matches_pods,
+            "cidr_matches_nodes": self.cidr_matches_nodes,
+            "judges": self.judges,
+        }
+
+
+STANDARD = EngineProfile("standard")
+CILIUM = EngineProfile("cilium", cidr_matches_pods=False, cidr_matches_nodes=False)
+CILIUM_NODES = EngineProfile("cilium-nodes", cidr_matches_pods=False)
+BEFORE_TRANSLATION = EngineProfile("pre-dnat", judges=PRE_DNAT)
+PROFILES: dict[str, EngineProfile] = {
+    profile.name: profile for profile in (STANDARD, CILIUM, CILIUM_NODES, BEFORE_TRANSLATION)
+}
+
+
+def named(name: str) -> EngineProfile:
+    """The profile that the user asked for."""
+    if name not in PROFILES:
+        raise LockdownError(
+            "invalid_option",
+            "Invalid engine profile",
+            f"{name!r} is none of {', '.join(PROFILES)}",
+            "Correct profile",
+        )
+    return PROFILES[name]
+
+
+def detected(engine: str, settings: t.Mapping[str, str]) -> EngineProfile:
+    """The profile of an engine that the cluster showed; the API's own reading for any other."""
+    if engine != "cilium":
+        return STANDARD
+    modes = re.split(r"[\s,]+", settings.get("policy-cidr-match-mode", ""))
+    return CILIUM_NODES if "nodes" in modes else CILIUM
