@@ -22,6 +22,7 @@ KNOWN = [
     "ignite_lockdown_grace_seconds",
     "ignite_lockdown_remove_confirmed",
     "ignite_lockdown_render_dir",
+    "ignite_lockdown_evidence_dir",
     "ignite_lockdown_cluster_uid",
     "ignite_lockdown_accept_no_pods",
 ]
