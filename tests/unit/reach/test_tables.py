@@ -625,6 +625,17 @@ def test_the_directions_of_a_policy_that_does_not_name_them(spec: Manifest, inwa
     )
 
 
+def test_rules_of_a_direction_that_a_policy_does_not_have_allow_nothing() -> None:
+    everything: Manifest = {"ingress": [{}], "egress": [{}]}
+    table = """
+        shop     ignite-0 443 {}
+        ignite-0 shop     443 {}
+    """
+    check(table.format("yes", "no"), [*cluster(), DENY, policy(policyTypes=["Ingress"], **everything)])
+    check(table.format("no", "yes"), [*cluster(), DENY, policy(policyTypes=["Egress"], **everything)])
+    check(table.format("yes", "yes"), [*cluster(), DENY, policy(**everything)])
+
+
 @pytest.mark.parametrize("selector", [{}, None, {"matchLabels": None}, {"matchLabels": {}, "matchExpressions": []}])
 def test_an_empty_selector_selects_every_pod_of_its_namespace_only(selector: t.Any) -> None:
     check(
