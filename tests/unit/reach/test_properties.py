@@ -157,7 +157,7 @@ def test_lists_are_their_items(world: list[Manifest], engine: Engine, random: Ra
 @laws
 @given(worlds.worlds(), engines, randoms)
 def test_the_matrix_says_the_same_at_every_point(world: list[Manifest], engine: Engine, random: Random) -> None:
-    """Looked up in the matrix, and in its cells as they are told: names of pods and nodes, blocks of addresses."""
+    """Services are not in it: it tells of places, and what stands behind a Service is one."""
     judges = Both(world, engine)
     whole = matrix(judges.world, judges.profile)
     virtual = {thing["spec"]["clusterIP"] for thing in world if thing["kind"] == "Service"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from agreement import CILIUM, CILIUM_NODES, ENGINES, POST, PRE
+from agreement import CILIUM, CILIUM_NODES, ENGINES, POST, PRE, Both
 from reference import Engine
 from small import (
     IGNITE,
@@ -26,6 +26,7 @@ from small import (
     tcp,
 )
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from lab import objects
 from lab.objects import Manifest
 
@@ -624,6 +625,17 @@ def test_the_directions_of_a_policy_that_does_not_name_them(spec: Manifest, inwa
     )
 
 
+def test_rules_of_a_direction_that_a_policy_does_not_have_allow_nothing() -> None:
+    everything: Manifest = {"ingress": [{}], "egress": [{}]}
+    table = """
+        shop     ignite-0 443 {}
+        ignite-0 shop     443 {}
+    """
+    check(table.format("yes", "no"), [*cluster(), DENY, policy(policyTypes=["Ingress"], **everything)])
+    check(table.format("no", "yes"), [*cluster(), DENY, policy(policyTypes=["Egress"], **everything)])
+    check(table.format("yes", "yes"), [*cluster(), DENY, policy(**everything)])
+
+
 @pytest.mark.parametrize("selector", [{}, None, {"matchLabels": None}, {"matchLabels": {}, "matchExpressions": []}])
 def test_an_empty_selector_selects_every_pod_of_its_namespace_only(selector: t.Any) -> None:
     check(
@@ -743,3 +755,28 @@ def test_an_answer_needs_no_rule_of_its_own() -> None:
     """Replies belong to the connection: a server that may open nothing still answers."""
     closed_server = policy(policyTypes=["Egress"])
     check("shop ignite-0 80 yes\nignite-0 shop 80 no", [*cluster(), closed_server])
+
+
+# questions without an answer
+
+
+@pytest.mark.parametrize(
+    ("source_", "end", "protocol", "port"),
+    [
+        ("cache-ns/nobody", "client-ns/shop", "TCP", 80),
+        ("cache-ns/ignite-0", "client-ns/job", "TCP", 80),
+        ("cache-ns/ignite-0", "example.org", "TCP", 80),
+        ("cache-ns/ignite-0", "203.0.113.0/24", "TCP", 80),
+        ("cache-ns/ignite-0", "client-ns/shop", "ICMP", 80),
+        ("cache-ns/ignite-0", "client-ns/shop", "tcp", 80),
+        ("cache-ns/ignite-0", "client-ns/shop", "TCP", 0),
+        ("cache-ns/ignite-0", "client-ns/shop", "TCP", 65536),
+    ],
+)
+def test_a_place_or_a_protocol_that_policies_know_nothing_of_is_an_error(
+    source_: str, end: str, protocol: str, port: int
+) -> None:
+    ended = objects.pod("job", "client-ns", {"app": "shop"}, ip="10.244.2.99", phase="Failed")
+    judges = Both([*cluster(), ended])
+    with pytest.raises(LockdownError):
+        judges.answer(source_, end, port, protocol)

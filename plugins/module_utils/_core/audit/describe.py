@@ -72,7 +72,7 @@ class Ends:
 
 
 class Describer:
-    """:arg pods_by_namespace: how many pods that have an own address exist in each namespace."""
+    """Describes sets of one universe's groups."""
 
     def __init__(self, universe: Universe) -> None:
         self._universe = universe

@@ -76,7 +76,7 @@ def _witnesses(selector: selectors.Selector) -> t.Iterator[dict[str, str]]:
 
 
 def _pod(namespace: str, labels: dict[str, str]) -> Pod:
-    return Pod(namespace, f"{_MARK}{_text(labels)}", labels, (), "", False, (), "", "")
+    return Pod(namespace, f"{_MARK}{_text(labels)}", labels, (), "", False, (), "")
 
 
 def _text(labels: t.Mapping[str, str]) -> str:

@@ -46,17 +46,8 @@ class PlaceClass(t.NamedTuple):
         return sorted(names) if self.kind == PODS else names
 
 
-class Cell(t.NamedTuple):
-    """:arg unknown: whether some policy whose effect cannot be told selects one of the two."""
-
-    source: PlaceClass
-    destination: PlaceClass
-    ports: PortSet
-    unknown: bool
-
-
 class Matrix:
-    """What is in no cell is denied. A pod and itself, and a pod and its own node, are beyond all policies."""
+    """What is in no row is denied. A pod and itself, and a pod and its own node, are beyond all policies."""
 
     def __init__(self, universe: Universe, compiled: Compiled) -> None:
         self._universe = universe
@@ -82,17 +73,6 @@ class Matrix:
         enters = self._ingress.pieces_to_all(source, reachable)
         unknown = reachable if self._egress.unknown >> source & 1 else reachable & self._ingress.unknown
         return both(leaves, enters), unknown
-
-    def cells(self) -> t.Iterator[Cell]:
-        """Yield what is allowed, and what cannot be told."""
-        for source in self.classes:
-            pieces, unknown = self.row(source.id)
-            for mask, granted in pieces:
-                for destination in members(mask):
-                    yield Cell(source, self.classes[destination], granted, bool(unknown >> destination & 1))
-                unknown &= ~mask
-            for destination in members(unknown):
-                yield Cell(source, self.classes[destination], ports.NONE, unknown=True)
 
     def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool | None:
         """One connection looked up: a place is `NAMESPACE/POD` or an address, and Services are not translated."""

@@ -42,7 +42,6 @@ class Pod(t.NamedTuple):
     host_network: bool
     ports: tuple[NamedPort, ...]
     service_account: str
-    dns_policy: str
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -98,7 +97,6 @@ def read_pod(raw: Raw, where: str) -> Pod | None:
         host_network=bool(spec.get("hostNetwork")),
         ports=_named_ports(spec, where),
         service_account=spec.get("serviceAccountName") or "default",
-        dns_policy=spec.get("dnsPolicy") or "ClusterFirst",
     )
 
 
