@@ -59,6 +59,8 @@ class Hand:
 
     def attempt(self, destinations: t.Sequence[tools.Destination], seconds: int) -> list[Observation]:
         """One observation per destination; never an error for what is wrong with the pod."""
+        if self._place is None and self._obstacle.outcome == tools.FAILED:
+            self.find(listing=False)
         found: list[Observation] = []
         for start in range(0, len(destinations), _BATCH):
             observed = self._attempt(tuple(destinations[start : start + _BATCH]), seconds)
