@@ -105,6 +105,8 @@ _ROLL_BACK: _Table = (
     ("expected_digest", "expected_digest", options.text),
 )
 _REMOVE: _Table = (_CLUSTER_UID, _UNISOLATED, _LOCK_TIMEOUT, _SERVER_DRY_RUN)
+# In profile minimal the DNS is what must not be reached, so it has to be known all the same.
+_RESOLVE_ALL: _Table = tuple(row for row in _RESOLVE if row[1] != "resolve_dns")
 _COMPARE: _Table = tuple(row for row in _APPLY if row[0] != "expected_digest")
 _PROBE: _Table = (
     _CLUSTER_UID,
@@ -147,7 +149,7 @@ _VERIFY_EVIDENCE: _Table = (
 TABLES: dict[str, dict[str, _Table]] = {
     "main": {"cluster_network_info": _RESOLVE, "network_policies": _APPLY},
     "verify": {
-        "cluster_network_info": _RESOLVE,
+        "cluster_network_info": _RESOLVE_ALL,
         "network_policies": _COMPARE,
         "flow_probe": _PROBE,
         "ignite_topology_info": _TOPOLOGY,

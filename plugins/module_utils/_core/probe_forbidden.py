@@ -118,7 +118,7 @@ def _other_dns_ports(permits: Permits) -> t.Iterator[Place]:
 def _names(permits: Permits) -> t.Iterator[Forbidden]:
     for protocol in ("UDP", "TCP"):
         places = target_places(permits.targets, "dns", protocol)
-        for kind, what in (("pod", "pods"), ("service", "Service")):
+        for kind, what in (("pod", "pods"), ("service", "Service"), ("address", "servers by address")):
             chosen = tuple(place for place in places if place.kind == kind)
             if chosen:
                 name = f"default-dns-{kind}-{protocol.lower()}"

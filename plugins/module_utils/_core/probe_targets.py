@@ -28,23 +28,31 @@ class ApiTarget:
 
 @dataclass(frozen=True)
 class DnsTarget:
-    """The pods of the cluster's DNS, the ports that they serve, and the address of their Service."""
+    """The pods of the cluster's DNS, the ports that they serve, and the address of their Service.
+
+    `pod_selector` is None where no pods are known; `others` are name servers by address, each with protocol and port.
+    """
 
     namespace: str
-    pod_selector: Fields
+    pod_selector: Fields | None
     ports: tuple[tuple[str, int], ...]
     backends: tuple[tuple[str, Address], ...]
     service_name: str
     service: tuple[Address, ...]
+    others: tuple[tuple[Address, str, int], ...] = ()
 
     def has(self, pod: WorldPod) -> bool:
+        if self.pod_selector is None:
+            return False
         return pod.namespace == self.namespace and selectors.matches(self.pod_selector, pod.labels)
 
     def ends(self, protocol: str) -> list[tuple[str, str, End]]:
         """What is asked for names with a protocol: kind, name, and address with port."""
         ports = [number for name, number in self.ports if name == protocol]
         pods = [("pod", name, (address, number)) for name, address in self.backends for number in ports]
-        return [*pods, *(("service", self.service_name, (address, DNS_PORT)) for address in self.service)]
+        others = [("address", "", (address, number)) for address, name, number in self.others if name == protocol]
+        services = [("service", self.service_name, (address, DNS_PORT)) for address in self.service]
+        return [*pods, *services, *others]
 
 
 @dataclass(frozen=True)
@@ -96,22 +104,17 @@ def _api_server(value: t.Any) -> ApiTarget:
 def _dns(value: t.Any) -> DnsTarget:
     where = "targets.dns"
     fields = options.mapping(value, where)
-    selector = options.mapping(fields.get("pod_selector"), f"{where}.pod_selector")
-    selectors.validate(selector, f"{where}.pod_selector")
-    ports = options.entries(fields.get("ports"), f"{where}.ports")
+    selector = None
+    if fields.get("pod_selector") is not None:
+        selector = options.mapping(fields["pod_selector"], f"{where}.pod_selector")
+        selectors.validate(selector, f"{where}.pod_selector")
     service = options.mapping(fields.get("service") or {}, f"{where}.service")
     place = f"{where}.service.cluster_ips"
     backends = options.entries(fields.get("backends"), f"{where}.backends")
     return DnsTarget(
-        namespace=options.dns_label(fields.get("namespace"), f"{where}.namespace"),
+        namespace=options.dns_label(fields.get("namespace"), f"{where}.namespace") if selector is not None else "",
         pod_selector=selector,
-        ports=tuple(
-            (
-                options.choice(entry.get("protocol"), f"{where}.ports", options.PROTOCOLS),
-                options.port(entry.get("port"), f"{where}.ports"),
-            )
-            for entry in ports
-        ),
+        ports=tuple(_ports(fields, where)),
         backends=tuple(
             (str(entry.get("name") or ""), parse_address(entry.get("address"), f"{where}.backends"))
             for entry in backends
@@ -119,7 +122,21 @@ def _dns(value: t.Any) -> DnsTarget:
         ),
         service_name=str(service.get("name") or ""),
         service=tuple(parse_address(text, place) for text in options.words(service.get("cluster_ips"), place)),
+        others=tuple(_others(fields, f"{where}.addresses")),
     )
+
+
+def _ports(fields: Fields, where: str) -> t.Iterator[tuple[str, int]]:
+    place = f"{where}.ports"
+    for entry in options.entries(fields.get("ports"), place):
+        yield options.choice(entry.get("protocol"), place, options.PROTOCOLS), options.port(entry.get("port"), place)
+
+
+def _others(fields: Fields, where: str) -> t.Iterator[tuple[Address, str, int]]:
+    for index, entry in enumerate(options.entries(fields.get("addresses"), where)):
+        address = parse_network(entry.get("cidr"), f"{where}[{index}].cidr").network_address
+        for protocol, port in _ports(entry, f"{where}[{index}]"):
+            yield address, protocol, port
 
 
 def _end(entry: Fields, where: str) -> End:

@@ -53,7 +53,7 @@ def read(given: Json) -> facts.Inputs:
         ({"audit": audit(verdict="inconclusive", inconclusive_because=["an unknown kind"])}, "inconclusive", "kind"),
         ({"probes": probes(verdict="fail", cells=[cell("x", verdict="fail")])}, "fail", "1 connection of 1"),
         ({"probes": probes(verdict="inconclusive", cells=[])}, "inconclusive", "could not be judged"),
-        ({"topology": {"verdict": "fail", "sentence": "each server is alone"}}, "fail", "each server is alone"),
+        ({"topology": {"verdict": "fail", "reasons": ["each server is alone"]}}, "fail", "each server is alone"),
         ({"topology": {"verdict": "pass"}}, "pass", ""),
     ],
 )

@@ -52,6 +52,22 @@ def test_targets_are_the_living_endpoints_and_the_service() -> None:
     assert shown(made) == ["ignite-0 > 172.30.0.2:6443", "ignite-0 > 10.96.0.1:443"]
 
 
+def test_name_servers_by_address_are_asked_there() -> None:
+    cache = {"cidr": "169.254.20.10/32", "ports": [{"protocol": "UDP", "port": 53}], "origin": "node_local"}
+    alone = {
+        "namespace": None,
+        "pod_selector": None,
+        "ports": [],
+        "backends": [],
+        "service": None,
+        "addresses": [cache],
+    }
+    read = flows(flow("dns", "egress", {"target": "dns"}, None, protocol="UDP"))
+    made = plan_flows(HERE, read, read_targets({**TARGETS, "dns": alone}, read), world(ignite(0)), 16)
+    assert shown(made) == ["ignite-0 > 169.254.20.10:53"]
+    assert [cell.place.destination(None).kind for cell in made.cells if cell.place] == ["dns+udp"]
+
+
 @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
 def test_dns_is_asked_at_its_pods_and_its_service(protocol: str) -> None:
     made = plan(world(ignite(0)), flow("dns", "egress", {"target": "dns"}, None, protocol=protocol))

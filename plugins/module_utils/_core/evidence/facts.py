@@ -31,6 +31,7 @@ _SAID_BY_THE_AUDIT = {
     "peer_by_pod_labels": "settable_pod_labels",
 }
 _CELL_NOISE = ("attempts", "seconds")
+_TOPOLOGY_NOISE = ("seconds", "cluster")
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,12 @@ class Inputs:
 
 def collect(inputs: Inputs) -> Json:
     audit = {name: value for name, value in inputs.audit.items() if name not in (*_AUDIT_NOISE, "flows")}
-    probes = _probes(inputs.probes)
+    probes, topology = _probes(inputs.probes), _topology(inputs.topology)
     flows = options.entries(inputs.audit.get("flows"), "evidence.audit.flows")
     parts = {
         "policies": inputs.audit["verdict"],
         "probes": probes["verdict"] if probes else NOT_PROBED,
-        "topology": inputs.topology["verdict"] if inputs.topology else NOT_CHECKED,
+        "topology": topology["verdict"] if topology else NOT_CHECKED,
     }
     facts: Json = {
         "scope": {
@@ -97,7 +98,7 @@ def collect(inputs: Inputs) -> Json:
         "policies": inputs.definitions,
         "audit": audit,
         "probes": probes,
-        "topology": inputs.topology,
+        "topology": topology,
         "findings": _findings(inputs),
         "accepted": {"not_probed": inputs.accept_not_probed},
     }
@@ -145,8 +146,20 @@ def _probes(given: Json | None) -> Json | None:
         {name: value for name, value in cell.items() if name not in _CELL_NOISE}
         for cell in options.entries(given.get("cells"), "evidence.probes.cells")
     ]
-    kept = {name: value for name, value in given.items() if name not in (*_AUDIT_NOISE, "cells")}
-    return {**kept, "cells": cells}
+    # Connections come and go; what counts is that none is forbidden.
+    sockets = [
+        {name: value for name, value in socket.items() if name != "local"}
+        for socket in options.entries(given.get("sockets"), "evidence.probes.sockets")
+        if socket.get("forbidden")
+    ]
+    kept = {name: value for name, value in given.items() if name not in (*_AUDIT_NOISE, "cells", "sockets")}
+    return {**kept, "cells": cells, "sockets": sockets}
+
+
+def _topology(given: Json | None) -> Json | None:
+    if given is None:
+        return None
+    return {name: value for name, value in given.items() if name not in (*_AUDIT_NOISE, *_TOPOLOGY_NOISE)}
 
 
 def _findings(inputs: Inputs) -> list[Json]:
@@ -207,11 +220,12 @@ def _reasons(facts: Json) -> t.Iterator[tuple[str, str]]:
         yield grade, "Not probed: whether the network engine enforces the policies was not observed"
     else:
         yield parts["probes"], _probes_sentence(facts["probes"])
+        forbidden = len(facts["probes"]["sockets"])
+        if forbidden:
+            yield FAIL, f"{words.count(forbidden, 'open connection')} that no flow allows"
     if parts["topology"] != NOT_CHECKED:
-        yield (
-            parts["topology"],
-            str(facts["topology"].get("sentence") or "The servers' own view is not as it should be"),
-        )
+        reasons = "; ".join(map(str, facts["topology"].get("reasons") or []))
+        yield parts["topology"], f"The servers: {reasons}" if reasons else "The servers are one cluster"
 
 
 def _policies_sentence(verdict: str, facts: Json) -> str:

@@ -111,11 +111,13 @@ class Evaluator:
 
     def _to_service(self, begin: Place, virtual: Place, service: Service, protocol: str, port: int) -> Answer:
         """A connection to a Service's address ends at one of its endpoints, nobody knows which."""
+        before = self._profile.judges == PRE_DNAT
         ends = self._endpoints(service, protocol, port)
         if not ends:
             untold = Verdict(None, f"Service {service} has no ready endpoint behind {protocol} port {port}")
-            return Answer(None, untold, untold, untold.because)
-        before = self._profile.judges == PRE_DNAT
+            # What is dropped before the translation is dropped whatever stands behind it.
+            leaves = self._leaves(begin, virtual, protocol, port) if before else untold
+            return _joined(leaves, untold) if leaves.allowed is False else Answer(None, untold, untold, untold.because)
         answers = []
         for end, number in ends:
             leaves = self._leaves(begin, virtual if before else end, protocol, port if before else number)
