@@ -36,16 +36,21 @@ CONNECTION_SPEC: ArgumentSpec = {
 
 
 class Contract(t.NamedTuple):
-    """`work` gets the validated options and whether this is check mode; it returns the module's result."""
+    """`work` gets the validated options and whether this is check mode; it returns the module's result.
+
+    `offline` gives the result where the options ask for nothing of a cluster, and None where they do.
+    """
 
     spec: ArgumentSpec
     work: t.Callable[[Session, Params, bool], Result]
     mutually_exclusive: t.Sequence[tuple[str, ...]] = ()
     required_if: t.Sequence[tuple[t.Any, ...]] = ()
+    offline: t.Callable[[Params], Result | None] | None = None
 
     def fulfil(self, params: Params, *, check_mode: bool) -> Result:
         """Open the session and do the work. Raises LockdownError, and nothing else for bad input."""
-        return self.work(_session(params), params, check_mode)
+        result = self.offline(params) if self.offline else None
+        return self.work(_session(params), params, check_mode) if result is None else result
 
 
 def _session(params: Params) -> Session:

@@ -38,7 +38,7 @@ def impure(source: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", sorted(CORE.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE)))
 def test_a_core_module_imports_only_the_standard_library_and_its_own_kind(path: Path) -> None:
     assert impure(path.read_text()) == []
 
