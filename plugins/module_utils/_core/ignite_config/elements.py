@@ -47,7 +47,7 @@ def parse(data: str | bytes, where: str) -> Element:
     except expat.ExpatError as error:
         why = f"{expat.ErrorString(error.code)} in line {error.lineno}, column {error.offset + 1}"
         raise _refused("malformed_xml", where, why, "Correct the XML") from error
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         raise _refused("malformed_xml", where, "its encoding cannot be read", "Save it as UTF-8") from error
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import clients
@@ -17,6 +18,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
 
 # A policy cannot hold it, or Ignite does not work so | a reviewer should change it | a reviewer should know it.
 ERROR, WARNING, NOTE = "error", "warning", "note"
+
+
+NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Reader:
 
     def number(self, holder: Part, name: str, default: int, level: str = ERROR) -> int | None:
         value = self._value(holder, name, str(default))
-        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 10:
+        if isinstance(value, str) and NUMBER.fullmatch(value):
             return int(value)
         self._nothing(holder, name, value, "a whole number", level)
         return None

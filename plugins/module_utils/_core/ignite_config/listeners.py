@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.findings import (
     ERROR,
     NOTE,
+    NUMBER,
     WARNING,
     Finding,
     Part,
@@ -214,7 +215,7 @@ def _number(
 ) -> int | None:
     if given is None:
         return default
-    if isinstance(given, str) and given.isdecimal() and len(given) < 10:
+    if isinstance(given, str) and NUMBER.fullmatch(given):
         return int(given)
     why = given.why if isinstance(given, Unknown) else "it is not a whole number"
     where = workload.where if workload else reader.document
