@@ -25,7 +25,7 @@ def render(ports: t.Mapping[str, int], sizes: t.Mapping[str, int], *, short: boo
         if name in off:
             return NULL
         first, size = (f"{prefix}Port", f"{prefix}PortRange") if prefix else ("port", "portRange")
-        values = {first: ports[name], size: sizes[name]}
+        values: dict[str, t.Any] = {first: ports[name], size: sizes[name]}
         attributes = "".join(f'p:{key}="{value}" ' for key, value in values.items()) if short else ""
         return bean(class_name, attributes=attributes, **more, **({} if short else values))
 
