@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 import typing as t
 from pathlib import Path
@@ -109,7 +110,11 @@ def test_a_deployment_and_its_secret_volume_are_read(plane: ControlPlane, namesp
     assert (missing.failure["code"], missing.failure["object"]["name"]) == ("api_not_found", "ignite")
 
 
-def test_what_cannot_be_found_or_read_is_an_error(plane: ControlPlane, namespace: str, modules: Modules) -> None:
+def test_what_cannot_be_found_or_read_is_an_error(
+    plane: ControlPlane, namespace: str, modules: Modules, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     deploy(plane, namespace)
     plane.create(objects.config_map("two", namespace, {"a.xml": "<beans/>", "b.xml": "<beans/>"}))
     plane.create(objects.config_map("broken", namespace, {"a.xml": f"<beans><a>{HIDDEN}</beans>"}))
@@ -129,6 +134,7 @@ def test_what_cannot_be_found_or_read_is_an_error(plane: ControlPlane, namespace
         ({"namespace": None}, "invalid_option"),
         ({"workload": None}, "invalid_option"),
         ({"path": "/no/such/file"}, "unreadable_file"),
+        ({"path": str(pipe)}, "unreadable_file"),
     ):
         refused = modules.run("ignite_config_info", arguments(namespace, **options))
         assert refused.failure["code"] == code, options

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,8 @@ def _own_config(task: Task) -> Config:
 
 def _file(path: str) -> bytes:
     try:
+        if not Path(path).is_file():  # a pipe could keep the reader waiting for ever
+            raise FileNotFoundError(errno.ENOENT, "there is no such regular file")
         with Path(path).open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as error:

@@ -168,6 +168,7 @@ def test_the_users_word_on_the_version_wins() -> None:
         ({"OPTION_LIBS": "ignite-kubernetes"}, "probe_without_rest", "error"),
         ({"OPTION_LIBS": "ignite-kubernetes, control-center-agent"}, "control_center", "warning"),
         ({"EXTERNAL_LIBS": "https://u:hunter2@repo.example/a.jar?hunter2"}, "download", "error"),
+        ({"EXTERNAL_LIBS": "hunter2@repo/a.jar, http://[x"}, "download", "error"),
         ({"CONFIG_URI": "http://config.example/ignite.xml"}, "download", "error"),
         ({"IGNITE_UPDATE_NOTIFIER": None}, "update_notifier", "warning"),
         ({"JVM_OPTS": "-DIGNITE_UPDATE_NOTIFIER=true"}, "update_notifier", "warning"),

@@ -70,7 +70,7 @@ def test_the_place_is_found(path: str, source: Json, options: Json, place: tuple
             {"uri": "http://u:hunter2@x.example/a.xml?hunter2"},
             "downloads it at its start, from http://x.ex",
         ),
-        ("/config", MAP, {"uri": "http://[x"}, "a malformed URL"),
+        ("/config", MAP, {"uri": "http://[x"}, "what is no URL"),
         ("/config", MAP, {"uri": None}, "no volume"),
     ],
 )

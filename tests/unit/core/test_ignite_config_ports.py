@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite_xml import NULL, bean, codes, discovery, ignite, kubernetes, read, workload
 
@@ -15,6 +15,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite imp
 
 NAMES = ("discovery", "communication", "thin_client", "connector", "rest")
 NUMBERS = st.lists(st.integers(1024, 65535), min_size=5, max_size=5, unique=True)
+# A reading takes a millisecond; how busy the machine is decides about the rest.
+UNHURRIED = settings(deadline=None)
 SIZES = st.lists(st.integers(0, 120), min_size=4, max_size=4)
 
 
@@ -39,6 +41,7 @@ def render(ports: t.Mapping[str, int], sizes: t.Mapping[str, int], *, short: boo
     )
 
 
+@UNHURRIED
 @given(numbers=NUMBERS, sizes=SIZES, short=st.booleans())
 def test_ports_and_ranges_are_read_back(numbers: list[int], sizes: list[int], short: bool) -> None:
     ports, ranges = dict(zip(NAMES, numbers, strict=True)), dict(zip(NAMES, sizes, strict=False))
@@ -53,6 +56,7 @@ def test_ports_and_ranges_are_read_back(numbers: list[int], sizes: list[int], sh
     assert codes(found).count("range_not_pinned") == len(moving)
 
 
+@UNHURRIED
 @given(numbers=NUMBERS, off=st.sets(st.sampled_from(["thin_client", "connector"])))
 def test_the_role_takes_the_ports_that_are_read(numbers: list[int], off: set[str]) -> None:
     ports = dict(zip(NAMES, numbers, strict=True))
@@ -74,6 +78,7 @@ def test_the_role_takes_the_ports_that_are_read(numbers: list[int], off: set[str
     }
 
 
+@UNHURRIED
 @given(discovery_port=st.integers(1024, 65535), other=st.integers(1024, 65535), size=st.integers(0, 100))
 def test_ports_clash_exactly_where_their_ranges_meet(discovery_port: int, other: int, size: int) -> None:
     xml = ignite(

@@ -53,7 +53,7 @@ def judge_workload(workload: Workload, mode: str, version: Version | None) -> t.
 def downloads(workload: Workload) -> list[str]:
     """Variables that make the start script fetch something, with where from."""
     found = {name: workload.variable(name) for name in ("CONFIG_URI", "EXTERNAL_LIBS")}
-    texts = {name: value for name, value in found.items() if isinstance(value, str) and value}
+    texts = {name: value for name, value in found.items() if isinstance(value, str) and value.strip()}
     return [
         f"{name} ({', '.join(dict.fromkeys(map(origin, value.replace(',', ' ').split())))})"
         for name, value in texts.items()

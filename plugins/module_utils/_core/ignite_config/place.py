@@ -46,7 +46,7 @@ def split(uri: str) -> SplitResult | None:
 def origin(uri: str) -> str:
     """A URL without what may be a secret in it."""
     parts = split(uri)
-    return f"{parts.scheme}://{parts.hostname or ''}" if parts else "a malformed URL"
+    return f"{parts.scheme}://{parts.hostname}" if parts and parts.hostname else "what is no URL of a host"
 
 
 def locate(workload: Workload) -> Place:
