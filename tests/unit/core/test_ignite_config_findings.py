@@ -120,7 +120,8 @@ def test_without_a_connector_there_is_no_rest() -> None:
         (OLD, on_port(47600), "discovery_port_unsupported", "error"),
         ("own/ignite:latest", on_port(47600), "discovery_port_unsupported", "error"),
         (OLD, on_port(47600, discoveryPort=47600), "finder_port_unsupported", "error"),
-        (NEW, on_port(47600), "finder_port_not_set", "warning"),
+        ("apacheignite/ignite:2.11.1", on_port(47600), "discovery_port_unsupported", "error"),
+        ("apacheignite/ignite:2.12.0", on_port(47600), "finder_port_not_set", "warning"),
         (NEW, on_port(47600, discoveryPort=47500), "finder_port_differs", "error"),
         ("apacheignite/ignite:2.9.1", on_port(47500), "finder_form", "error"),
         (OLD, with_finder(static("ignite.cache-ns.svc")), "one_address_of_a_name", "note"),
@@ -190,6 +191,16 @@ def test_a_system_property_wins_over_the_environment() -> None:
     off = workload({"JVM_OPTS": "-DIGNITE_UPDATE_NOTIFIER=true -DIGNITE_UPDATE_NOTIFIER=false",
                     "IGNITE_UPDATE_NOTIFIER": "true"})  # fmt: skip
     assert codes(read(pinned(), off)) == []
+
+
+def test_the_java_launcher_decides_which_options_win() -> None:
+    port = "-DIGNITE_JETTY_PORT={}"
+    env = {name: port.format(8081 + place) for place, name in enumerate(("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"))}
+    for more in ({}, {"JVM_OPTS": port.format(8083)}, {"JVM_OPTS": "-Xmx1g", "_JAVA_OPTIONS": port.format(8084)}):
+        env |= more
+        wins = int(list(env.values())[-1].rpartition("=")[2])
+        listeners = read(pinned(), workload(env)).listeners
+        assert {listener.name: listener.port for listener in listeners}["rest"] == wins
 
 
 def test_variables_are_filled_in_as_the_kubelet_does() -> None:
@@ -345,6 +356,8 @@ def test_secrets_belong_into_secrets() -> None:
     assert codes(read(xml, workload(), is_open=True)) == ["secret_in_config_map"]
     assert codes(read(xml, workload())) == []
     assert codes(read(filled_in, workload(), is_open=True)) == []
+    referred = pinned(sslContextFactory=bean("x.SslContextFactory", attributes='p:keyStorePassword-ref="elsewhere"'))
+    assert codes(read(referred, workload(), is_open=True)) == []
 
 
 def test_what_a_plugin_does_is_unknown() -> None:

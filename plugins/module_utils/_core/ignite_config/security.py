@@ -133,7 +133,7 @@ def _named_values(element: Element) -> t.Iterator[tuple[str, int]]:
     if element.name == "property" and any(map(_is_written_out, texts)):
         yield element.attributes.get("name", ""), element.line
     for (_space, key), value in element.qualified.items():
-        if _is_written_out(value) and not key.endswith("-ref"):
+        if _is_written_out(value):
             yield key, element.line
     for child in element.children:
         yield from _named_values(child)

@@ -18,8 +18,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.source imp
 Setting = t.Union[str, Unknown, None]  # noqa: UP007
 
 _TELLING = ("CONFIG_URI", "OPTION_LIBS")
-# Where the JVM takes options from, the later ones winning; the image's start script splits JVM_OPTS at blanks.
-JVM_VARIABLES = ("JAVA_TOOL_OPTIONS", "JVM_OPTS", "JDK_JAVA_OPTIONS")
+# Where the JVM takes options from, the later ones winning. The image's start script splits JVM_OPTS at blanks and gives
+# them on the command line.
+JVM_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "JVM_OPTS", "_JAVA_OPTIONS")
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][\w.-]*)\)")
 
 
