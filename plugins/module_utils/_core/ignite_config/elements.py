@@ -98,7 +98,7 @@ class _Open:
     children: list[Element] = field(default_factory=list)
 
     def close(self) -> Element:
-        space, _, name = self.name.rpartition(_SEPARATOR)
+        space, _separator, name = self.name.rpartition(_SEPARATOR)
         qualified = {(key.partition(_SEPARATOR)[0], key.partition(_SEPARATOR)[2]): value
                      for key, value in self.attributes.items() if _SEPARATOR in key}  # fmt: skip
         return Element(

@@ -42,7 +42,7 @@ class Image(t.NamedTuple):
 
     @classmethod
     def of(cls, reference: str) -> Image:
-        path, _, _digest = reference.partition("@")
+        path = reference.partition("@")[0]
         repository, colon, tag = path.rpartition(":")
         return cls(repository, tag) if colon and "/" not in tag else cls(path, "")
 
