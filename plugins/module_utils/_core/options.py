@@ -16,6 +16,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors imp
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _TRUE = ("true", "yes", "on", "1", "y", "t")
 _FALSE = ("false", "no", "off", "0", "n", "f")
@@ -55,6 +56,13 @@ def dns_label(value: t.Any, where: str, longest: int = 63) -> str:
             where,
             f"{value!r} is not a DNS label: at most {longest} lower-case letters, digits and inner hyphens",
         )
+    return value
+
+
+def object_name(value: t.Any, where: str) -> str:
+    """A name as Kubernetes takes it for most objects (RFC 1123 subdomain)."""
+    if not isinstance(value, str) or len(value) > 253 or not _DNS_SUBDOMAIN.fullmatch(value):
+        raise invalid(where, f"{value!r} is not the name of an object: lower-case letters, digits, hyphens and dots")
     return value
 
 

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of an Ignite's workload works against a lock-down: other ways out, a wrong library, probes that lie."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import discovery as modes
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import versions
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.findings import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Finding,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.listeners import has_rest
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.place import origin, split
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.spring import Unknown
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Version
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.workload import (
+    JVM_VARIABLES,
+    Workload,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw
+
+_READ = ("CONFIG_URI", "OPTION_LIBS", "EXTERNAL_LIBS", *JVM_VARIABLES)
+_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+_COMMAND = re.compile(r"[?&]cmd=(\w+)")
+_AGENT = "control-center-agent"
+
+
+def judge_version(version: Version | None, where: str) -> t.Iterator[Finding]:
+    if version and version.major >= 3:
+        message = f"Ignite {version} has other ports, other discovery and another configuration than Ignite 2"
+        yield Finding("unsupported_version", ERROR, where, message, "Give its flows by hand")
+    elif not versions.is_known(version):
+        named = f"version {version} of Ignite" if version else "the version of Ignite"
+        message = f"{named} is not among those whose behaviour is known (2.9 to 2.17)"
+        yield Finding("unknown_version", WARNING, where, message, "Give ignite_version")
+
+
+def judge_workload(workload: Workload, mode: str, version: Version | None) -> t.Iterator[Finding]:
+    yield from _pod(workload)
+    yield from _unread(workload)
+    yield from _ways_out(workload)
+    yield from _library(workload, mode)
+    yield from _probes(workload, version)
+
+
+def downloads(workload: Workload) -> list[str]:
+    """Variables that make the start script fetch something, with where from."""
+    found = {name: workload.variable(name) for name in ("CONFIG_URI", "EXTERNAL_LIBS")}
+    texts = {name: value for name, value in found.items() if isinstance(value, str) and value.strip()}
+    return [
+        f"{name} ({', '.join(dict.fromkeys(map(origin, value.replace(',', ' ').split())))})"
+        for name, value in texts.items()
+        if name == "EXTERNAL_LIBS" or not _is_local(value)
+    ]
+
+
+def _is_local(uri: str) -> bool:
+    parts = split(uri)
+    return parts is not None and parts.scheme in ("", "file")
+
+
+def _pod(workload: Workload) -> t.Iterator[Finding]:
+    if workload.pod.get("hostNetwork"):
+        message = "the pods use their node's network, and network policies do not apply to them"
+        yield Finding("host_network", ERROR, workload.where, message, "Remove hostNetwork")
+    if workload.replaces_start:
+        message = "a command replaces the image's start script, which reads OPTION_LIBS, CONFIG_URI and JVM_OPTS"
+        fix = "Remove the command, or check what it makes of these variables"
+        yield Finding("own_command", WARNING, workload.where, message, fix)
+
+
+def _unread(workload: Workload) -> t.Iterator[Finding]:
+    names = [name for name in _READ if isinstance(workload.variable(name), Unknown)]
+    if names:
+        message = f"{', '.join(names)} may come from another object, which is not read"
+        yield Finding("unread_environment", WARNING, workload.where, message, "Write them out in the workload")
+
+
+def _ways_out(workload: Workload) -> t.Iterator[Finding]:
+    where = workload.where
+    for each in downloads(workload):
+        message = f"{each} is downloaded at every start, which the policies do not allow"
+        fix = "Put it into the image or a ConfigMap, or add a flow with its reason"
+        yield Finding("download", ERROR, where, message, fix)
+    notifier = workload.ignite_setting("IGNITE_UPDATE_NOTIFIER")
+    if not isinstance(notifier, str) or notifier.lower() != "false":
+        message = "the update notifier asks ignite.apache.org every hour"
+        yield Finding("update_notifier", WARNING, where, message, "Set IGNITE_UPDATE_NOTIFIER to false")
+    if not isinstance(workload.libraries, Unknown) and _AGENT in workload.libraries:
+        message = f"{_AGENT} connects to a Control Center, which the policies do not allow"
+        fix = "Remove it from OPTION_LIBS, or add a flow with its reason"
+        yield Finding("control_center", WARNING, where, message, fix)
+
+
+def _library(workload: Workload, mode: str) -> t.Iterator[Finding]:
+    libraries = workload.libraries
+    if mode == modes.KUBERNETES and not isinstance(libraries, Unknown) and "ignite-kubernetes" not in libraries:
+        # Another image may hold it where libraries are always loaded from.
+        level = ERROR if workload.image.is_official and not workload.replaces_start else WARNING
+        message = "the Kubernetes IP finder needs ignite-kubernetes, which OPTION_LIBS does not name"
+        yield Finding("no_kubernetes_library", level, workload.where, message, "Add ignite-kubernetes to OPTION_LIBS")
+
+
+def _probes(workload: Workload, version: Version | None) -> t.Iterator[Finding]:
+    for name in _PROBES:
+        probe = workload.container.get(name)
+        if probe:
+            yield from _probe(workload, name, probe, version)
+    if not workload.container.get("readinessProbe"):
+        message = "without a readiness probe, a pod takes clients before its node has joined"
+        fix = "Ask REST (GET /ignite?cmd=probe), or run a command in the container"
+        yield Finding("no_readiness_probe", NOTE, workload.where, message, fix)
+    if workload.container.get("livenessProbe") and not workload.container.get("startupProbe"):
+        message = "a node that starts slowly, as while it waits for its peers, is killed by the liveness probe"
+        yield Finding("no_startup_probe", WARNING, workload.where, message, "Add a startup probe")
+
+
+def _probe(workload: Workload, name: str, probe: Raw, version: Version | None) -> t.Iterator[Finding]:
+    where = f"{workload.where}, {name}"
+    if "tcpSocket" in probe:
+        message = "Ignite's ports listen before the node has joined, so an open port proves nothing"
+        yield Finding("lying_probe", WARNING, where, message, "Ask REST: GET /ignite?cmd=probe")
+    path = (probe.get("httpGet") or {}).get("path")
+    if path is None:
+        return
+    if has_rest(workload) is False:
+        message = "it asks REST, and OPTION_LIBS does not name ignite-rest-http"
+        yield Finding("probe_without_rest", ERROR, where, message, "Add ignite-rest-http to OPTION_LIBS")
+    command = _COMMAND.search(path)
+    if not command or command[1] != "probe":
+        message = "only the REST command probe tells whether the node has started"
+        yield Finding("weak_probe", WARNING, where, message, "Ask GET /ignite?cmd=probe (2.10 and newer)")
+    elif version and version < versions.REST_PROBE:
+        message = f"the REST command probe does not exist in {version}"
+        yield Finding("probe_unsupported", ERROR, where, message, "Ask GET /ignite?cmd=version, or use 2.10 or newer")
