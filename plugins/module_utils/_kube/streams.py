@@ -86,7 +86,7 @@ class Stream:
         return time.monotonic() >= self._deadline
 
     def _connect(self, url: str, transport: t.Any, connect_timeout: float) -> None:
-        headers = [f"{name}: {value}" for name, value in transport.credentials().iteritems()]
+        headers = [f"{name}: {value}" for name, value in transport.credentials().items()]
         try:
             self._link.connect(
                 url,
