@@ -21,12 +21,13 @@ from harness import Modules, Outcome, require_documented
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import ignite_needs
 from ansible_collections.netguard.lockdown.plugins.modules.flow_probe import RETURN
 from enforced.table import Case, Table
-from enforced.worlds import ADDRESS_URL, CLIENT_PORT, Ignite, Playbooks, World
+from enforced.worlds import ADDRESS_URL, Playbooks, World
 from lab import objects
 from lab.client import Manifest
 from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
+from lab.cluster.clients import CLIENT_PORT
 from lab.cluster.cluster import Cluster
-from lab.cluster.ignite import LABELS, THIN_CLIENT
+from lab.cluster.ignite import LABELS, THIN_CLIENT, Ignite
 from lab.cluster.images import CLIENT_IMAGE, COREDNS_IMAGE, PAUSE_IMAGE
 from lab.processes import wait_until
 
@@ -77,7 +78,7 @@ def start_pod(world: World, namespace: str, image: str, command: list[str], **mo
     container = {"name": "main", "image": image, "command": command, "ports": [{"containerPort": CLIENT_PORT}]}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0, "enableServiceLinks": False}
     metadata = {"name": name, "namespace": namespace, "labels": labels}
-    world.wait_account(namespace)
+    world.cluster.wait_account(namespace)
     world.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     world.cluster.wait_pods(namespace, 1, {"lab/probe": name})
 

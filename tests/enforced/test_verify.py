@@ -12,10 +12,10 @@ import pytest
 
 from enforced.background import Session
 from enforced.table import Case, Table
-from enforced.worlds import Ignite, Playbooks, World, thin_clients
+from enforced.worlds import Playbooks, World, thin_clients
 from lab import objects
 from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
-from lab.cluster.ignite import DISCOVERY
+from lab.cluster.ignite import DISCOVERY, Ignite
 from lab.errors import LabError
 
 ALLOW = "netguard-ignite-allow-servers"

@@ -254,7 +254,7 @@ def test_signatures(chain: Chain, tmp_path: Path) -> None:
     assert chain.codes(**checked) == []
     (only,) = packs(chain.directory)
     assert f"{only}.sig" in signed["files"]
-    command = ["ssh-keygen", "-Y", "verify", "-f", allowed, "-I", "audit@example.com", "-n", "netguard.lockdown"]
+    command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", "audit@example.com", "-n", "netguard.lockdown"]
     subprocess.run([*command, "-s", f"{only}.sig"], input=only.read_bytes(), check=True)
     chain.add(anchor=False)
     assert chain.codes(**checked) == ["signature_missing"]

@@ -98,6 +98,38 @@ def test_the_shipped_rights_are_enough_and_all_used(arranged: ControlPlane, tmp_
     assert granted() - used == set()
 
 
+def test_the_rights_of_verify_are_enough_and_all_used(arranged: ControlPlane) -> None:
+    """No node is here: a command that is allowed fails later, and differently."""
+    more = list(yaml.safe_load((SHIPPED.parent / "rbac-verify.yml").read_text(encoding="utf-8"))["items"])
+    modules = Modules(arranged.token_kubeconfig("netguard-lockdown", "cache-ns"))
+    topology: Json = {"namespace": "cache-ns", "pod_selector": IGNITE, "deadline": 0}
+    flow: Json = {
+        "id": "peers",
+        "direction": "egress",
+        "subject": {"name": "servers", "pod_selector": IGNITE},
+        "peer": {"pods": {"pod_selector": IGNITE}},
+        "protocol": "TCP",
+        "port": 47500,
+        "reason": "servers find each other",
+    }
+    assert modules.run("ignite_topology_info", topology).failure["code"] == "api_forbidden"
+    arranged.create_all(more)
+    mark = arranged.mark()
+    assert modules.run("ignite_topology_info", topology)["verdict"] == "inconclusive"
+    modules.run("flow_probe", {"namespace": "cache-ns", "flows": [flow], "deadline": 0})
+    events = [event for event in arranged.audit(mark) if event.user == ACCOUNT]
+    # What proves that a target is alive is left out of the file on purpose.
+    forbidden = [str(event) for event in events if event.code == 403 and "proxy" not in str(event)]
+    assert forbidden == []
+    (role,) = [item for item in more if item["kind"] == "ClusterRole"]
+    granted_more = {
+        (verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+    }
+    # Since Kubernetes 1.35 a WebSocket needs create beside get; the audit log names the request's own verb.
+    used = {(event.verb, "/".join(filter(None, (event.resource, event.subresource)))) for event in events}
+    assert granted_more - used == {("create", "pods/exec")}
+
+
 def _right(namespace: str, verb: str, resource: str) -> Right:
     """The granted right that a request used: the one of its namespace, else the cluster-wide one."""
     local = (namespace, verb, resource)

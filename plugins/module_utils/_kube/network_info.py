@@ -18,7 +18,6 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
     dns_cache,
     dns_service,
     engine,
-    engine_records,
     grace,
     options,
     ownership,
@@ -28,6 +27,10 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.endpoints 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Source
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.engine_reading import (
+    list_daemon_sets,
+    read_engine,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.services import Services
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
@@ -47,8 +50,8 @@ def resolve_network(session: Session, params: Params) -> Json:
     uid, version, sources = _identity(session, params.get("cluster_uid"))
     nodes = session.list(f"{_CORE}/nodes")
     ranges = _ranges(session, nodes)
-    daemon_sets = session.list("/apis/apps/v1/daemonsets")
-    detected = _engine(session, nodes, daemon_sets)
+    daemon_sets = list_daemon_sets(session)
+    detected = read_engine(session, session.api_versions(), nodes, daemon_sets)
     cache = dns_cache.node_cache(daemon_sets) if params["resolve_dns"] else dns_cache.NodeCache()
     doubts = engine.check_enforced(detected, params["accept_unenforced"])
     services = Services(session, at_once=params["resolve_dns"])
@@ -120,15 +123,6 @@ def _ranges(session: Session, nodes: t.Sequence[Json]) -> cluster.Ranges:
         return ranges
     config_map = session.find(f"{_KUBE_SYSTEM}/configmaps/kubeadm-config")
     return cluster.kubeadm_ranges(config_map) if config_map else ranges
-
-
-def _engine(session: Session, nodes: t.Sequence[Json], daemon_sets: t.Sequence[Json]) -> engine_records.Detected:
-    around = engine_records.Surroundings(frozenset(session.api_versions()), tuple(daemon_sets), tuple(nodes))
-    maps = {
-        (namespace, name): session.find(f"{_CORE}/namespaces/{namespace}/configmaps/{name}")
-        for namespace, name in engine.settings_wanted(around)
-    }
-    return engine.detect(around, maps)
 
 
 def _candidates(

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster, engine
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import foreign, reading
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import profile as profile_
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.reading import Reading
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.world import read_world
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.engine_reading import (
+    list_daemon_sets,
+    read_engine,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
 _REQUIRED = (
@@ -41,13 +46,14 @@ def read_cluster(session: Session, pin: str | None, profile: str) -> Reading:
     uid = cluster.identity(kube_system, pin, session.host)
     version = str(session.get("/version").get("gitVersion", ""))
     groups = session.get("/apis").get("groups") or []
-    detected = engine.detect(str(group.get("name")) for group in groups)
     raws = [raw for path in _REQUIRED for raw in session.list(path)]
-    unread: list[str] = []
+    nodes = [raw for raw in raws if raw["kind"] == "Node"]
+    apis = [each["groupVersion"] for group in groups for each in group.get("versions") or []]
+    detected = read_engine(session, apis, nodes, list_daemon_sets(session))
+    unread = profile_.doubts(detected)
     raws += _foreign(session, groups, unread)
     raws += _optional(session)
-    settings = _settings(session, detected)
-    chosen, reason = reading.choose_profile(profile, detected.name, settings)
+    chosen, reason = reading.choose_profile(profile, detected.name, profile_.of_engine(detected))
     return Reading(
         world=read_world(raws, []),
         engine=detected.name,
@@ -63,14 +69,6 @@ def read_cluster(session: Session, pin: str | None, profile: str) -> Reading:
         },
         unread=unread,
     )
-
-
-def _settings(session: Session, detected: engine.Detected) -> t.Mapping[str, str]:
-    if detected.engine is None or detected.engine.settings_from is None:
-        return {}
-    namespace, name = detected.engine.settings_from
-    config_map = session.find(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
-    return (config_map or {}).get("data") or {}
 
 
 def _foreign(session: Session, groups: t.Sequence[Json], unread: list[str]) -> list[Json]:

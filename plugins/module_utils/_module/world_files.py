@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import documents, reading
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.profile import detected
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.reading import Reading
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.world import Located, read_world
 
@@ -28,7 +29,7 @@ def read_files(paths: t.Sequence[str], profile: str) -> Reading:
     problems += failures
     world.unmodelled += failures
     engine, settings = reading.engine_of(world)
-    chosen, reason = reading.choose_profile(profile, engine, settings)
+    chosen, reason = reading.choose_profile(profile, engine, detected(engine, settings))
     return Reading(
         world=world,
         engine=engine,

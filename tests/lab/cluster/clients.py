@@ -24,13 +24,14 @@ def container(name: str, command: Sequence[str]) -> Manifest:
 
 
 def client(name: str, namespace: str, labels: Mapping[str, str], command: Sequence[str] = LISTEN) -> Manifest:
-    """A pod that listens on CLIENT_PORT, or does something else."""
+    """A pod that listens on CLIENT_PORT and says so, or does something else."""
+    declared = {"ports": [{"containerPort": CLIENT_PORT}]} if command == LISTEN else {}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": dict(labels)},
         "spec": {
-            "containers": [container("main", command)],
+            "containers": [{**container("main", command), **declared}],
             "terminationGracePeriodSeconds": 0,
             "enableServiceLinks": False,
         },

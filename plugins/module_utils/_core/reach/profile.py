@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import Detected
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 
 POST_DNAT, PRE_DNAT = "post-dnat", "pre-dnat"
@@ -58,8 +59,31 @@ def named(name: str) -> EngineProfile:
     return PROFILES[name]
 
 
+def of_engine(found: Detected) -> EngineProfile:
+    """The profile of the engine that a live cluster runs; what nothing tells is as the API describes it."""
+    if not found.found:
+        return STANDARD
+    behaviour = found.found[0].behaviour
+    judged = EngineProfile(
+        found.name,
+        cidr_matches_pods=behaviour.cidr_matches_pods is not False,
+        judges=PRE_DNAT if behaviour.after_translation is False else POST_DNAT,
+        cidr_matches_nodes=behaviour.cidr_matches_nodes is not False,
+    )
+    return next((known for known in PROFILES.values() if replace(known, name=judged.name) == judged), judged)
+
+
+def doubts(found: Detected) -> list[str]:
+    """What keeps a verdict on policies from telling what happens on this engine."""
+    if found.enforces is False:
+        return [f"{found.name} enforces no network policy, so whatever the policies say, everything is allowed"]
+    if found.found and found.found[0].behaviour.after_translation is None:
+        return [f"nothing tells whether {found.name} judges a Service's address before or after its translation"]
+    return []
+
+
 def detected(engine: str, settings: t.Mapping[str, str]) -> EngineProfile:
-    """The profile of an engine that the cluster showed; the API's own reading for any other."""
+    """The profile of an engine by its name, as far as files show it; the API's own reading for any other."""
     if engine != "cilium":
         return STANDARD
     modes = re.split(r"[\s,]+", settings.get("policy-cidr-match-mode", ""))

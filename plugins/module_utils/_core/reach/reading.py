@@ -38,11 +38,10 @@ class Reading:
         return {"name": self.engine, **self.profile.as_record(), "reason": self.profile_reason}
 
 
-def choose_profile(requested: str, engine: str, settings: t.Mapping[str, str]) -> tuple[EngineProfile, str]:
+def choose_profile(requested: str, engine: str, chosen: EngineProfile) -> tuple[EngineProfile, str]:
     """The user's profile, or the one of the engine that showed itself, with the reason."""
     if requested != AUTO:
         return profile.named(requested), "requested by option profile"
-    chosen = profile.detected(engine, settings)
     if engine == "unknown":
         return chosen, "no engine shows itself, so policies are judged as the NetworkPolicy API describes"
     return chosen, f"the policy engine is {engine}"
