@@ -125,8 +125,8 @@ def test_the_rights_of_verify_are_enough_and_all_used(arranged: ControlPlane) ->
     granted_more = {
         (verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
     }
-    # Since Kubernetes 1.35 a WebSocket needs create beside get; the audit log names the request's own verb. A pod is read
-    # again after an attempt from a running container failed, and here none runs.
+    # Since Kubernetes 1.35 a WebSocket needs create beside get; the audit log names the request's own verb. A pod is
+    # read again after an attempt from a running container failed, and here none runs.
     used = {(event.verb, "/".join(filter(None, (event.resource, event.subresource)))) for event in events}
     assert granted_more - used == {("create", "pods/exec"), ("get", "pods")}
 
