@@ -23,9 +23,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.endpoints 
     of_service,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, Source, metadata
-
-_COMPLETED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def choose(candidates: Candidates, raw_slices: t.Sequence[Raw]) -> Chosen:
 def resolve(chosen: Chosen, pods: t.Sequence[Raw]) -> Dns:
     """The DNS as its pods and slices show it. `pods` are those that the Service's selector matches."""
     service = chosen.service
-    living = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _COMPLETED]
+    living = [pod for pod in pods if not has_ended(pod)]
     backends = tuple(_backends(chosen.slices, service.namespace, living))
     _refuse_unreachable(service, backends, living)
     answering = {backend.name for backend in backends}
@@ -135,7 +134,7 @@ def resolve(chosen: Chosen, pods: t.Sequence[Raw]) -> Dns:
 
 def resolve_user(choice: UserDns, pods: t.Sequence[Raw]) -> Dns:
     """The pods that the user named; at least one of them must be ready."""
-    living = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _COMPLETED]
+    living = [pod for pod in pods if not has_ended(pod)]
     backends = [DnsBackend(_name(pod), address, _is_ready(pod)) for pod in living for address in _addresses(pod)]
     ready = {backend.name for backend in backends if backend.ready}
     ref = ObjectRef("Pod", "", choice.namespace)

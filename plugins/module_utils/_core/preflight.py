@@ -25,9 +25,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.neighbours
     Neighbour,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.plan import Plan
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.policy import Json, Policy
-
-_COMPLETED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Pod:
 
 def why_skipped(obj: t.Mapping[str, t.Any]) -> str:
     """Why policies do not apply to a pod, or an empty text."""
-    if (obj.get("status") or {}).get("phase") in _COMPLETED:
+    if has_ended(obj):
         return "it has completed"
     if (obj.get("spec") or {}).get("hostNetwork"):
         return "it uses its node's network, where policies do not apply"

@@ -16,9 +16,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr impor
     parse_network,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import Namespaces, Peer, Pods, Subject
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, metadata
 
-_COMPLETED = ("Succeeded", "Failed")
 _KUBELET_PORT = 10250
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -120,7 +120,7 @@ class World:
 
     @classmethod
     def from_api(cls, pods: t.Iterable[Raw], namespaces: t.Iterable[Raw], nodes: t.Iterable[Raw]) -> World:
-        alive = (raw for raw in pods if (raw.get("status") or {}).get("phase") not in _COMPLETED)
+        alive = (raw for raw in pods if not has_ended(raw))
         return cls(
             pods=tuple(sorted(map(WorldPod.from_api, alive), key=lambda pod: pod.key)),
             namespaces={str(metadata(raw)["name"]): metadata(raw).get("labels") or {} for raw in namespaces},

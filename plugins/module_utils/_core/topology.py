@@ -13,6 +13,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
+
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 
 # Quiet and verbose logs say it differently.
@@ -101,8 +103,7 @@ class Judgement:
 
 def is_running(pod: t.Mapping[str, t.Any]) -> bool:
     """Whether a pod is, or is to become, part of the cluster: neither completed nor on its way out."""
-    phase = (pod.get("status") or {}).get("phase")
-    return phase not in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp")
+    return not has_ended(pod) and not pod["metadata"].get("deletionTimestamp")
 
 
 def server_container(pod: t.Mapping[str, t.Any], discovery_port: int) -> str:

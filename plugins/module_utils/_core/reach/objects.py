@@ -10,12 +10,11 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.endpoints import SERVICE_NAME_LABEL
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.addresses import Point, point
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.selectors import NAMESPACE_NAME_LABEL
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw
 
-# The phases of a pod that has ended: its address may belong to another one by now.
-ENDED = ("Succeeded", "Failed")
 _NO_LABELS: dict[str, str] = {}
 
 
@@ -85,7 +84,7 @@ def read_namespace(raw: Raw, where: str) -> Namespace:
 def read_pod(raw: Raw, where: str) -> Pod | None:
     """The pod; None if it has ended."""
     status = raw.get("status") or {}
-    if status.get("phase") in ENDED:
+    if has_ended(raw):
         return None
     spec = raw.get("spec") or {}
     return Pod(
