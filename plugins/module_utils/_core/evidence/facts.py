@@ -205,7 +205,7 @@ def _unmet(facts: Json) -> list[Json]:
 def _verdict(facts: Json) -> tuple[str, list[str]]:
     """The worst of the parts, and a sentence for each that is not good."""
     reasons = [(grade, sentence) for grade, sentence in _reasons(facts) if grade != PASS]
-    grades = {grade for grade, _ in reasons}
+    grades = {grade for grade, _sentence in reasons}
     verdict = next((grade for grade in (FAIL, INCONCLUSIVE) if grade in grades), PASS)
     return verdict, [sentence for grade, sentence in sorted(reasons, key=lambda one: one[0] != FAIL)]
 

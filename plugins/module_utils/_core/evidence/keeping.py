@@ -59,7 +59,7 @@ def _mount(place: PurePosixPath, mounts: str) -> tuple[PurePosixPath, str]:
 
 def _mount_points(mounts: str) -> t.Iterator[tuple[PurePosixPath, str]]:
     for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
+        before, _dash, after = line.partition(" - ")
         fields, described = before.split(), after.split()
         if len(fields) > 4 and described:
             yield PurePosixPath(_OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])), described[0]

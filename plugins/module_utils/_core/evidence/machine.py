@@ -38,7 +38,7 @@ def as_junit(report: Report) -> str:
         ("probes", _probe_cases(report)),
         ("claims", _claim_cases(report)),
     ]
-    every = [case for _, cases in suites for case in cases]
+    every = [case for _name, cases in suites for case in cases]
     body = [_suite(f"{report.scope['namespace']}/{report.scope['instance']} {name}", cases) for name, cases in suites]
     document = el("testsuites", body, name=report.title, **_counts(every))
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'

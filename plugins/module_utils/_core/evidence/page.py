@@ -125,7 +125,7 @@ def _note(tone: str, kind: str, title: str, *children: Child) -> Markup:
 
 
 def _contents(sections: t.Sequence[Section]) -> Markup:
-    items = [el("li", el("a", title, href=f"#{name}")) for name, title, _ in sections]
+    items = [el("li", el("a", title, href=f"#{name}")) for name, title, _body in sections]
     return el("nav", el("ol", items), aria_label="Contents")
 
 

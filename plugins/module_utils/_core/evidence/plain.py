@@ -59,7 +59,7 @@ def parse(text: str) -> Json:
 def _once(pairs: list[tuple[str, t.Any]]) -> Json:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
+        names = [name for name, _value in pairs]
         raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} is given twice")
     return found
 

@@ -62,7 +62,7 @@ def as_markdown(report: Report) -> str:
         f"# {_text(report.title)}",
         f"**{VERDICT_WORDS[report.verdict]}.** " + " ".join(f"{_text(item.rstrip('.'))}." for item in report.because),
         _not_probed(report),
-        _table(("", "Value"), [(name, value) for name, value, _ in report.numbers()]),
+        _table(("", "Value"), [(name, value) for name, value, _verdict in report.numbers()]),
         "## What this means for Ignite",
         _consequences(report),
         "## Who may talk to whom, and why",

@@ -112,7 +112,7 @@ class _Sided:
 
         self.isolated, self.unknown = classes(side.isolated), classes(side.unknown)
         self._egress = side.direction == "egress"
-        self._from: list[list[tuple[Mask, PortSet]]] = [[] for _ in range(count)]
+        self._from: list[list[tuple[Mask, PortSet]]] = [[] for _class in range(count)]
         unique = {(classes(grant.sources), classes(grant.destinations), grant.ports) for grant in side.grants}
         for sources, destinations, granted in unique:
             for source in members(sources):
@@ -137,7 +137,7 @@ class _Sided:
 
 def _classes(universe: Universe, compiled: Compiled) -> tuple[list[int], list[PlaceClass]]:
     """The class of each group, and the classes: groups are alike if they are in the same sets."""
-    signatures: list[list[int]] = [[] for _ in range(universe.size)]
+    signatures: list[list[int]] = [[] for _group in range(universe.size)]
     unique = dict.fromkeys(
         mask
         for side in (compiled.egress, compiled.ingress)
