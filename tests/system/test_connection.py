@@ -31,6 +31,7 @@ READS = [
     objects.rule(["get"], ["namespaces", "services", "configmaps", "endpoints"]),
     objects.rule(["list"], ["nodes", "services", "pods"]),
     objects.rule(["list"], ["endpointslices"], "discovery.k8s.io"),
+    objects.rule(["list"], ["daemonsets"], "apps"),
 ]
 OK_BODY = b'{"kind": "Namespace", "metadata": {"uid": "1"}}'
 
