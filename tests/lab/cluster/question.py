@@ -8,11 +8,13 @@ from __future__ import annotations
 from lab import objects
 from lab.cluster import clients
 from lab.cluster.cluster import Cluster
-from lab.cluster.ignite import FORM_SECONDS, Ignite, formed
+from lab.cluster.ignite import COMMUNICATION, FORM_SECONDS, Ignite, formed
 from lab.errors import LabError
 from lab.question import CLIENT_NAMESPACE, IGNITE_NAMESPACE
 
-LABELS_OF_CLIENTS = {"some-pod": {"app": "some-pod"}, "stranger": {"app": "stranger"}}
+# A thick client is called back by the servers.
+CALLED_BACK = ("sh", "-c", f"httpd -p {clients.CLIENT_PORT} && exec httpd -f -p {COMMUNICATION}")
+CLIENTS = {"some-pod": CALLED_BACK, "stranger": clients.LISTEN}
 
 
 def arrange(cluster: Cluster) -> None:
@@ -22,8 +24,10 @@ def arrange(cluster: Cluster) -> None:
     cluster.create(objects.namespace(CLIENT_NAMESPACE, {"zone": "somewhere-else"}))
     cluster.create_all(ignite.manifests())
     cluster.wait_account(CLIENT_NAMESPACE)
-    cluster.create_all(clients.client(name, CLIENT_NAMESPACE, labels) for name, labels in LABELS_OF_CLIENTS.items())
-    cluster.wait_pods(CLIENT_NAMESPACE, len(LABELS_OF_CLIENTS))
+    cluster.create_all(
+        clients.client(name, CLIENT_NAMESPACE, {"app": name}, command) for name, command in CLIENTS.items()
+    )
+    cluster.wait_pods(CLIENT_NAMESPACE, len(CLIENTS))
     if not formed(cluster, ignite, ignite.replicas):
         raise LabError(
             f"Ignite did not form its cluster within {FORM_SECONDS:.0f} s",
