@@ -50,11 +50,13 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import report
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import mapping
 
 
 def evidence_report(pack: t.Any, before: t.Any = None) -> dict[str, str]:
+    # Ansible imports every filter of a collection to find one by its name, and reports are needed in few runs.
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import report  # noqa: PLC0415
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import mapping  # noqa: PLC0415
+
     try:
         facts = mapping(before, "before")["facts"] if before else None
         return report.files(mapping(pack, "pack"), facts)
