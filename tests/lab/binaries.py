@@ -41,6 +41,7 @@ class Tool:
     package: str
     module: str
     version_variable: str = ""
+    tags: str = ""
 
     @property
     def source(self) -> Path:
@@ -53,7 +54,8 @@ class Tool:
 
     def flags(self) -> list[str]:
         stamp = f" -X {self.version_variable}={self.version}" if self.version_variable else ""
-        return ["-mod=readonly", "-trimpath", "-ldflags", f"-s -w{stamp}"]
+        tags = ["-tags", self.tags] if self.tags else []
+        return ["-mod=readonly", "-trimpath", *tags, "-ldflags", f"-s -w{stamp}"]
 
 
 KUBE_APISERVER = Tool(
