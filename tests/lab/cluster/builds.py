@@ -60,7 +60,8 @@ class Programs:
     @classmethod
     def from_words(cls, words: Sequence[str]) -> Programs:
         pairs = (word.split("=", 1) for word in words[len(TOOLS) :])
-        return cls(*map(Path, words[: len(TOOLS)]), of_engine={name: Path(path) for name, path in pairs})
+        common = {field: Path(word) for field, word in zip(TOOLS, words, strict=False)}
+        return cls(**common, of_engine={name: Path(path) for name, path in pairs})
 
 
 def find_or_build(engine: Engine, report: Report = to_stderr) -> Programs:

@@ -153,5 +153,5 @@ def test_the_word_all_stands_for_every_engine() -> None:
 
 
 def test_programs_survive_a_command_line() -> None:
-    programs = builds.Programs(*(Path(f"/{name}") for name in builds.TOOLS), of_engine={"bpf": Path("/a=b")})
+    programs = builds.Programs(**{name: Path(f"/{name}") for name in builds.TOOLS}, of_engine={"bpf": Path("/a=b")})
     assert builds.Programs.from_words(programs.words()) == programs
