@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,22 @@ def test_with_match_mode_nodes_an_address_is_enough(world: World, playbooks: Pla
             _works_by_address(case, world, playbooks, ignite)
         finally:
             change_setting(world.cluster, MATCH_MODE, "")
+
+
+def test_an_address_block_matches_no_pod(world: World, table: Table, free: Unrestricted) -> None:
+    namespace, target = world.namespace("block"), f"tcp://{free.neighbour}:{CLIENT_PORT}"
+    place = world.client(namespace, LABELS)
+    with table.case("ipBlock of a pod") as case:
+        for peer, expected in (
+            ({"ipBlock": {"cidr": f"{free.neighbour}/32"}}, "timed out"),
+            ({"namespaceSelector": {}}, "connected"),
+        ):
+            rules = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [peer]}]}
+            policy = objects.network_policy("one", namespace, rules)
+            world.cluster.create(policy)
+            case.cell(next(iter(peer)), expected, partial(_in_time, world, place, target, (expected,)))
+            world.cluster.delete(policy)
+        case.reached(world.cluster.probe(free.place, [target]), {"unrestricted pod": target})
 
 
 def test_the_machine_keeps_its_settings(cluster: Cluster) -> None:
