@@ -152,8 +152,8 @@ def test_a_killed_run_leaves_only_what_says_when_it_expires(world: World) -> Non
 
 
 def test_a_namespace_that_refuses_the_pods_proves_nothing(world: World) -> None:
-    quota = {"metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}}}
-    world.plane.api("POST", f"/api/v1/namespaces/{world.place}/resourcequotas", quota)
+    limits = {"metadata": {"name": "large"}, "spec": {"limits": [{"type": "Container", "min": {"memory": "1Gi"}}]}}
+    world.plane.api("POST", f"/api/v1/namespaces/{world.place}/limitranges", limits)
     failure = world.run(canary_namespace=world.place).failure
     assert failure["code"] == "enforcement_unproven"
     assert "its pods are refused" in failure["why"]
