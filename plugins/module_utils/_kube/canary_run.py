@@ -28,8 +28,6 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._kube.probe_hand
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
 _POLL_SECONDS = 0.5
-# How long the processes of a running pod may take until they listen.
-_LISTEN_SECONDS = 30.0
 _MARGIN_SECONDS = 120
 _NODE_SECONDS = 60
 _LOOPBACK = "127.0.0.1"
@@ -69,7 +67,8 @@ class Task:
     def lifetime(self, nodes: int) -> int:
         """Seconds after which a run is over in any case: what is there then was left behind."""
         waves = -(-nodes // self.parallel)
-        return self.start_timeout + self.deadline + _MARGIN_SECONDS + waves * (_NODE_SECONDS + 4 * self.timeout)
+        each = self.start_timeout + _NODE_SECONDS + 4 * self.timeout
+        return self.start_timeout + self.deadline + _MARGIN_SECONDS + waves * each
 
 
 @dataclass
@@ -202,7 +201,7 @@ class CanaryRun:
         hand = pair.hand = self._hand(pair, pair.dialler)
         if hand is None:
             return
-        deadline = time.monotonic() + _LISTEN_SECONDS
+        deadline = time.monotonic() + self._task.start_timeout
         while True:
             pair.seen.before = self._round(pair, hand, time.monotonic())
             if pair.seen.before.all_open or time.monotonic() >= deadline:
