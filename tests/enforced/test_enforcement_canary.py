@@ -134,14 +134,15 @@ def test_an_engine_that_is_late(cluster: Cluster, world: World, table: Table) ->
                 time.sleep(0.1)
             time.sleep(3)
 
+    def policies() -> set[str]:
+        return {item["metadata"]["name"] for item in cluster.list("networking.k8s.io/v1", "NetworkPolicy")}
+
     def written() -> bool:
-        return any(
-            "-egress" in item["metadata"]["name"] for item in cluster.list("networking.k8s.io/v1", "NetworkPolicy")
-        )
+        return any(name.endswith("-egress") for name in policies() - earlier)
 
     if table.engine != KUBE_NETWORK_POLICIES:
         pytest.skip(f"how to hide packets from {table.engine} is not known")
-    hidden = threading.Event()
+    hidden, earlier = threading.Event(), policies()
     thread = threading.Thread(target=late)
     thread.start()
     try:
@@ -164,7 +165,7 @@ def test_what_proves_nothing(cluster: Cluster, world: World, table: Table) -> No
         case.record("an image without a shell", "enforcement_unproven", failure["code"])
         assert "does not run" in failure["why"]
         assert "sh" in failure["why"]
-        failure = fly(cluster, deploy(world), canary_namespace=closed, start_timeout=8).failure
+        failure = fly(cluster, deploy(world), canary_namespace=closed, start_timeout=6).failure
         case.record("a namespace with a policy that denies", "enforcement_unproven", failure["code"])
         assert "does not work either: timed_out" in failure["why"]
     assert left(cluster, closed) == []

@@ -75,7 +75,8 @@ def world(plane: ControlPlane, namespace: str) -> Iterator[World]:
 @pytest.mark.parametrize("given", [True, False])
 def test_pods_that_never_start_are_a_bounded_wait_and_leave_nothing(world: World, given: bool) -> None:
     mark, began = world.plane.mark(), time.monotonic()
-    failure = world.run(**({"canary_namespace": world.place} if given else {})).failure
+    options: Json = {"canary_namespace": world.place} if given else {}
+    failure = world.run(**options).failure
     assert time.monotonic() - began < 30
     assert failure["code"] == "enforcement_unproven"
     assert "does not run within 1 s: the node's kubelet has not started it" in failure["why"]
