@@ -64,12 +64,12 @@ def component_kubeconfig(folder: Path, authority: Authority, name: str, user: st
 
 
 def etcd(folder: Path, programs: Programs) -> Process:
-    return _process("etcd", programs.etcd, etcd_flags(folder, PORTS), folder)
+    return process("etcd", programs.etcd, etcd_flags(folder, PORTS), folder)
 
 
 def api_servers(folder: Path, programs: Programs, settings: ClusterSettings) -> list[Process]:
     return [
-        _process(
+        process(
             f"kube-apiserver-{number}",
             programs.kube_apiserver,
             apiserver_flags(folder, settings, PORTS, number),
@@ -94,10 +94,11 @@ def controllers(folder: Path, programs: Programs) -> list[Process]:
     ]
     scheduler = [f"--kubeconfig={folder / 'kube-scheduler.kubeconfig'}", "--leader-elect=false"]
     return [
-        _process("kube-controller-manager", programs.kube_controller_manager, manager, folder),
-        _process("kube-scheduler", programs.kube_scheduler, scheduler, folder),
+        process("kube-controller-manager", programs.kube_controller_manager, manager, folder),
+        process("kube-scheduler", programs.kube_scheduler, scheduler, folder),
     ]
 
 
-def _process(name: str, program: Path, flags: list[str], folder: Path) -> Process:
+def process(name: str, program: Path, flags: list[str], folder: Path) -> Process:
+    """A program in the API servers' network."""
     return Process(name, [*enter(CONTROL.name), str(program), *flags], folder)
