@@ -76,12 +76,12 @@ def record(case: Case, node: Json, verdict: str, **after: str) -> None:
 
 
 @contextlib.contextmanager
-def unseen(cluster: Cluster, engine: str, ports: str = ALL_PORTS) -> Iterator[None]:
+def unseen(cluster: Cluster, engine: str, ports: str = ALL_PORTS, program: str = "iptables") -> Iterator[None]:
     """The engine is not asked about packets to these ports, as in a cluster whose network plugin has none."""
     if engine != DEFAULT:
         pytest.skip(f"how to hide packets from {engine} is not known")
     rule = ["POSTROUTING", "-p", "tcp", "--dport", ports, "-j", "ACCEPT"]
-    command = [*cluster.host("worker"), "iptables", "--wait", "-t", "mangle"]
+    command = [*cluster.host("worker"), program, "--wait", "-t", "mangle"]
     subprocess.run([*command, "-I", *rule], check=True, capture_output=True, timeout=30)
     try:
         yield
