@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from enforced.probes import C2, needed
-from enforced.table import REACHED, Table
+from enforced.table import REACHED, Case, Table
 from enforced.test_question import FAILED, cause
 from enforced.waiting import ALLOW, QUICK
 from enforced.waiting import ENTITY as API
@@ -20,7 +20,7 @@ from lab import objects
 from lab.client import Manifest
 from lab.cluster import isolation
 from lab.cluster.addresses import API_PORT, API_SERVERS, API_SERVICE
-from lab.cluster.cilium import MACHINE_SETTINGS
+from lab.cluster.cilium import MACHINE_SETTINGS, api_server_nodes, change_setting
 from lab.cluster.clients import CLIENT_PORT
 from lab.cluster.cluster import Cluster
 from lab.cluster.engines import CILIUM
@@ -30,6 +30,7 @@ from lab.processes import wait_until
 pytestmark = pytest.mark.only(CILIUM.name)
 
 ENTITY = "netguard-ignite-allow-api-server"
+MATCH_MODE = "policy-cidr-match-mode"
 FAIL_SECONDS = 90.0
 TURN_SECONDS = 10.0
 SERVERS = {f"API server {number}": f"tcp://{address}:{API_PORT}" for number, address in enumerate(API_SERVERS)}
@@ -76,6 +77,29 @@ def test_the_role_names_the_api_server(world: World, playbooks: Playbooks, table
         case.cell("C&C, everything is open again", "connected", lambda: _in_time(world, place, C2, REACHED))
 
 
+def test_apart_from_nodes_an_address_is_enough(world: World, playbooks: Playbooks, table: Table) -> None:
+    """API servers that are no nodes, as with a managed control plane: the role needs no policy of Cilium's own."""
+    ignite = Ignite(world.namespace("managed"), replicas=1)
+    nodes = api_server_nodes()
+    with table.case("API servers apart from nodes") as case:
+        try:
+            for one in nodes:
+                world.cluster.delete(one)
+            _works_by_address(case, world, playbooks, ignite)
+        finally:
+            world.cluster.create_all(nodes)
+
+
+def test_with_match_mode_nodes_an_address_is_enough(world: World, playbooks: Playbooks, table: Table) -> None:
+    ignite = Ignite(world.namespace("nodes"), replicas=1)
+    with table.case("policy-cidr-match-mode: nodes") as case:
+        try:
+            change_setting(world.cluster, MATCH_MODE, "nodes")
+            _works_by_address(case, world, playbooks, ignite)
+        finally:
+            change_setting(world.cluster, MATCH_MODE, "")
+
+
 def test_the_machine_keeps_its_settings(cluster: Cluster) -> None:
     """Cilium's agent sets some for the whole machine; here it sets what lies above them."""
     first = isolation.first_process(cluster.state.unshare)
@@ -100,6 +124,15 @@ def test_its_policy_alone_only_adds(world: World, playbooks: Playbooks, table: T
         _write(world, bare, {name: rules for name, rules in spec.items() if name != "enableDefaultDeny"})
         case.cell("C&C, without enableDefaultDeny", "timed out", lambda: _in_time(world, place, C2, ("timed out",)))
         case.reached(world.cluster.probe(place, list(SERVERS.values())), SERVERS)
+
+
+def _works_by_address(case: Case, world: World, playbooks: Playbooks, ignite: Ignite) -> None:
+    playbooks.lockdown(ignite.namespace, accept_no_pods=True)
+    world.deploy(ignite)
+    case.record("CiliumNetworkPolicies", "0", str(len(world.cluster.list(*API, ignite.namespace))))
+    case.cell("1 node", "servers=1", lambda: world.formed(ignite))
+    place = world.cluster.pod(world.addresses(ignite)[0])
+    case.reached(world.cluster.probe(place, list(API_TARGETS.values())), API_TARGETS)
 
 
 def _roll_back(playbooks: Playbooks, ignite: Ignite) -> float:

@@ -16,6 +16,7 @@ from lab import objects
 from lab.client import Manifest
 from lab.cluster import control, node, workloads
 from lab.cluster.addresses import API_SERVERS, NEIGHBOUR, NEIGHBOUR_ADDRESS, POD_RANGE, WORKER
+from lab.cluster.cluster import Cluster
 from lab.cluster.engines import CILIUM, CILIUM_AGENT, CILIUM_CNI, CILIUM_DBG, CILIUM_OPERATOR, CILIUM_SOURCES, CLANG
 from lab.cluster.networks import run
 from lab.cluster.packages import CNI_PLUGINS
@@ -42,6 +43,7 @@ SETTINGS = {
     "policy-cidr-match-mode": "",
     "routing-mode": "native",
 }
+CONFIG, SETTINGS_FOLDER = "cilium-config", "settings"
 DEFINITIONS = ("ciliumnodes", "ciliumnetworkpolicies")
 # What its agent sets for the whole machine. In the cluster's mount namespace other files lie above these.
 MACHINE_SETTINGS = ("kernel/unprivileged_bpf_disabled", "kernel/timer_migration")
@@ -71,7 +73,7 @@ class Cilium:
             )
         )
         site.wait_for("Cilium's resources", lambda: all(_served(site, name) for name in DEFINITIONS))
-        site.client().create_all(_other_nodes())
+        site.client().create_all([*api_server_nodes(), _seen_by_cilium(NEIGHBOUR.name, NEIGHBOUR_ADDRESS)])
         site.start(node.process(CILIUM_AGENT.name, Path("/usr/bin/env"), _agent(site), site.folder))
         # A pod that comes too early is tried again, but late.
         site.wait_for("Cilium's agent", lambda: self.ready(site))
@@ -81,9 +83,17 @@ class Cilium:
         return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
 
 
+def change_setting(cluster: Cluster, name: str, value: str) -> None:
+    """Change one of SETTINGS as an operator does: in the ConfigMap, and then the agent starts anew."""
+    cluster.patch(objects.reference("v1", "ConfigMap", CONFIG, workloads.SYSTEM), {"data": {name: value}})
+    cluster.stop(CILIUM_AGENT.name)
+    (cluster.run_folder / NAME / SETTINGS_FOLDER / name).write_text(value, encoding="utf-8")
+    cluster.start(CILIUM_AGENT.name)
+
+
 def _write_settings(site: Site) -> None:
     control.component_kubeconfig(site.folder, site.authority, NAME, f"system:{NAME}", control.MASTERS)
-    settings, library, programs = (_folder(site, name) for name in ("settings", "library", "bin"))
+    settings, library, programs = (_folder(site, name) for name in (SETTINGS_FOLDER, "library", "bin"))
     for folder in (settings, library, programs):
         folder.mkdir(parents=True)
     for name, value in SETTINGS.items():
@@ -97,7 +107,10 @@ def _folder(site: Site, name: str) -> Path:
 
 
 def _common(site: Site) -> list[str]:
-    return [f"--config-dir={_folder(site, 'settings')}", f"--k8s-kubeconfig-path={site.folder / f'{NAME}.kubeconfig'}"]
+    return [
+        f"--config-dir={_folder(site, SETTINGS_FOLDER)}",
+        f"--k8s-kubeconfig-path={site.folder / f'{NAME}.kubeconfig'}",
+    ]
 
 
 def _agent(site: Site) -> list[str]:
@@ -135,23 +148,24 @@ def _objects() -> list[Manifest]:
     container = {"name": CILIUM_AGENT.name, "image": f"quay.io/cilium/cilium:{CILIUM_AGENT.version}"}
     pod = {"hostNetwork": True, "nodeSelector": {"lab/runs": "nowhere"}}
     return [
-        objects.config_map("cilium-config", workloads.SYSTEM, SETTINGS),
+        objects.config_map(CONFIG, workloads.SYSTEM, SETTINGS),
         objects.service_account(NAME, workloads.SYSTEM),
         workloads.workload("DaemonSet", NAME, {"k8s-app": NAME}, container, pod),
     ]
 
 
-def _other_nodes() -> list[Manifest]:
-    """The nodes of the API servers; and, as their own agents would say it, that the others are nodes too."""
-    servers = {f"control-{number}": address for number, address in enumerate(API_SERVERS)}
+def api_server_nodes() -> list[Manifest]:
+    """The nodes that the API servers run on."""
     found: list[Manifest] = []
-    for name, address in servers.items():
-        found.append(objects.node(name, address=address))
-        found[-1]["spec"]["unschedulable"] = True
-    return [*found, *(_seen_by_cilium(*one) for one in {**servers, NEIGHBOUR.name: NEIGHBOUR_ADDRESS}.items())]
+    for number, address in enumerate(API_SERVERS):
+        node_of_it = objects.node(f"control-{number}", address=address)
+        node_of_it["spec"]["unschedulable"] = True
+        found += [node_of_it, _seen_by_cilium(f"control-{number}", address)]
+    return found
 
 
 def _seen_by_cilium(name: str, address: str) -> Manifest:
+    """What the agent of a node would say of it, if there were one."""
     spec = {"addresses": [{"type": "InternalIP", "ip": address}]}
     return {**objects.reference("cilium.io/v2", "CiliumNode", name), "spec": spec}
 
