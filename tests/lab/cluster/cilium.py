@@ -60,7 +60,7 @@ class Cilium:
         (folder / "loopback").symlink_to(CNI_PLUGINS / "loopback")
         return folder
 
-    def pod_network(self) -> Manifest:
+    def pod_network(self, site: Site) -> Manifest:
         return {"cniVersion": "0.3.1", "name": NAME, "plugins": [{"type": CILIUM_CNI.name}]}
 
     def start(self, site: Site) -> None:

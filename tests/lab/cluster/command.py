@@ -38,6 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     starting.add_argument("--servers", type=int, choices=(1, 2), default=usual.servers, help="API servers on one etcd")
     starting.add_argument("--lifetime", type=float, default=usual.lifetime, metavar="SECONDS")
     starting.add_argument("--engine", default=usual.engine, help=f"policy engine: {names}")
+    starting.add_argument("--dual-stack", action="store_true", help="pods, Services and nodes with IPv6 besides")
     starting.add_argument("--question", action="store_true", help="with the question's namespaces, Ignite and clients")
     ending = commands.add_parser("down", help="end it and remove all it left")
     ending.set_defaults(run=down)
@@ -65,7 +66,8 @@ def build(arguments: argparse.Namespace) -> None:
 
 def up(arguments: argparse.Namespace) -> None:
     began = time.monotonic()
-    found, started = life.up(arguments.state, Options(arguments.servers, arguments.lifetime, arguments.engine))
+    options = Options(arguments.servers, arguments.lifetime, arguments.engine, arguments.dual_stack)
+    found, started = life.up(arguments.state, options)
     print(f"{'up' if started else 'up already'}: {', '.join(found.urls)}, {time.monotonic() - began:.0f} s")
     if started and arguments.question:
         question.arrange(Cluster(arguments.state))

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from lab import kubeconfig
 from lab.certificates import Authority
-from lab.cluster.addresses import API_PORT, API_SERVERS, CONTROL, CONTROLLER_MANAGER_PORT, POD_RANGE, SERVICE_RANGE
+from lab.cluster.addresses import (
+    API_PORT,
+    API_SERVERS,
+    CONTROL,
+    CONTROLLER_MANAGER_PORT,
+    POD_RANGE,
+    SECOND_POD_RANGES,
+    SECOND_SERVICE_RANGE,
+    SERVICE_RANGE,
+)
 from lab.cluster.builds import Programs
 from lab.cluster.networks import enter
 from lab.processes import Process
@@ -35,7 +44,7 @@ class ClusterSettings(Settings):
 
     @property
     def service_ranges(self) -> list[str]:
-        return [SERVICE_RANGE]
+        return [SERVICE_RANGE, SECOND_SERVICE_RANGE] if self.ip_family == "dual" else [SERVICE_RANGE]
 
     def more_flags(self, folder: Path) -> list[str]:
         return [
@@ -79,7 +88,8 @@ def api_servers(folder: Path, programs: Programs, settings: ClusterSettings) -> 
     ]
 
 
-def controllers(folder: Path, programs: Programs) -> list[Process]:
+def controllers(folder: Path, programs: Programs, *, dual: bool) -> list[Process]:
+    ranges = [str(ipaddress.ip_network(POD_RANGE).supernet(new_prefix=16)), *([SECOND_POD_RANGES] if dual else [])]
     manager = [
         f"--kubeconfig={folder / 'kube-controller-manager.kubeconfig'}",
         f"--service-account-private-key-file={folder / SERVICE_ACCOUNT_KEY}",
@@ -87,7 +97,7 @@ def controllers(folder: Path, programs: Programs) -> list[Process]:
         f"--secure-port={CONTROLLER_MANAGER_PORT}",
         "--use-service-account-credentials=true",
         "--allocate-node-cidrs=true",
-        f"--cluster-cidr={ipaddress.ip_network(POD_RANGE).supernet(new_prefix=16)}",
+        f"--cluster-cidr={','.join(ranges)}",
         "--leader-elect=false",
         "--kube-api-qps=100",
         "--kube-api-burst=200",

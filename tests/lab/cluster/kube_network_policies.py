@@ -10,7 +10,7 @@ from pathlib import Path
 from lab import objects
 from lab.client import Manifest
 from lab.cluster import node, workloads
-from lab.cluster.addresses import POD_RANGE, WORKER
+from lab.cluster.addresses import POD_RANGE, SECOND_POD_RANGE, WORKER
 from lab.cluster.engines import KUBE_NETWORK_POLICIES
 from lab.cluster.images import ENGINE_A_IMAGE
 from lab.cluster.networks import inside
@@ -20,6 +20,7 @@ from lab.processes import Process
 
 QUEUE = 98
 NAME = KUBE_NETWORK_POLICIES.name
+APPEND = ["--wait", "-t", "mangle", "-A", "POSTROUTING"]
 
 
 class KubeNetworkPolicies:
@@ -28,19 +29,23 @@ class KubeNetworkPolicies:
     def plugins(self, site: Site) -> Path:
         return CNI_PLUGINS
 
-    def pod_network(self) -> Manifest:
+    def pod_network(self, site: Site) -> Manifest:
         """Each pod with a point-to-point link to the node, so that every packet is routed and so judged."""
         ipam = {
             "type": "host-local",
-            "ranges": [[{"subnet": POD_RANGE}]],
-            "routes": [{"dst": "0.0.0.0/0"}],
+            "ranges": [[{"subnet": POD_RANGE}], *([[{"subnet": SECOND_POD_RANGE}]] if site.dual else [])],
+            "routes": [{"dst": "0.0.0.0/0"}, *([{"dst": "::/0"}] if site.dual else [])],
             "dataDir": "/run/cni-addresses",
         }
         return {"cniVersion": "0.4.0", "name": "lab", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": ipam}]}
 
     def start(self, site: Site) -> None:
         site.start(_table_keeper(site.folder))
-        _queue_pod_traffic()
+        _queue_pod_traffic("iptables", POD_RANGE)
+        if site.dual:
+            # The neighbours' solicitations of IPv6 are no traffic of pods.
+            inside(WORKER.name, "ip6tables", *APPEND, "-p", "ipv6-icmp", "-j", "ACCEPT")
+            _queue_pod_traffic("ip6tables", SECOND_POD_RANGE)
         site.client().create_all(_objects())
 
     def ready(self, site: Site) -> bool:
@@ -78,7 +83,7 @@ def _table_keeper(folder: Path) -> Process:
     return node.process("table-keeper", Path("/bin/sh"), ["-c", script], folder)
 
 
-def _queue_pod_traffic() -> None:
+def _queue_pod_traffic(program: str, pods: str) -> None:
     """Hand every new connection from and to pods to the engine.
 
     Its own nftables rules need an option that kernels may lack; these do the same. What the node's root sends
@@ -86,8 +91,8 @@ def _queue_pod_traffic() -> None:
     """
     new = ["-m", "conntrack", "--ctstate", "NEW"]
     for rule in (
-        ["-d", POD_RANGE, "-m", "owner", "--uid-owner", "0", "-j", "ACCEPT"],
-        ["-s", POD_RANGE, *new, "-j", "NFQUEUE", "--queue-num", str(QUEUE)],
-        ["-d", POD_RANGE, *new, "-j", "NFQUEUE", "--queue-num", str(QUEUE)],
+        ["-d", pods, "-m", "owner", "--uid-owner", "0", "-j", "ACCEPT"],
+        ["-s", pods, *new, "-j", "NFQUEUE", "--queue-num", str(QUEUE)],
+        ["-d", pods, *new, "-j", "NFQUEUE", "--queue-num", str(QUEUE)],
     ):
-        inside(WORKER.name, "iptables", "--wait", "-t", "mangle", "-A", "POSTROUTING", *rule)
+        inside(WORKER.name, program, *APPEND, *rule)

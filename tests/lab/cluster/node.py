@@ -13,7 +13,16 @@ from pathlib import Path
 import yaml
 
 from lab.certificates import Authority
-from lab.cluster.addresses import DNS_SERVICE, KUBELET_PORT, OUTSIDE_ADDRESS, POD_RANGE, WORKER, WORKER_ADDRESS
+from lab.cluster.addresses import (
+    DNS_SERVICE,
+    KUBELET_PORT,
+    OUTSIDE_ADDRESS,
+    POD_RANGE,
+    SECOND_POD_RANGE,
+    SECOND_WORKER_ADDRESS,
+    WORKER,
+    WORKER_ADDRESS,
+)
 from lab.cluster.builds import Programs
 from lab.cluster.control import component_kubeconfig
 from lab.cluster.images import PAUSE_IMAGE
@@ -65,22 +74,22 @@ def import_images(archive: Path) -> None:
     run("ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", "images", "import", str(archive))
 
 
-def kubelet(folder: Path, programs: Programs) -> Process:
+def kubelet(folder: Path, programs: Programs, *, dual: bool) -> Process:
     flags = [
         f"--config={folder / 'kubelet.yml'}",
         f"--kubeconfig={folder / 'kubelet.kubeconfig'}",
         f"--root-dir={folder / 'kubelet'}",
         f"--hostname-override={WORKER.name}",
-        f"--node-ip={WORKER_ADDRESS}",
+        f"--node-ip={WORKER_ADDRESS}{f',{SECOND_WORKER_ADDRESS}' if dual else ''}",
     ]
     return process("kubelet", programs.kubelet, flags, folder)
 
 
-def kube_proxy(folder: Path, programs: Programs) -> Process:
+def kube_proxy(folder: Path, programs: Programs, *, dual: bool) -> Process:
     flags = [
         f"--kubeconfig={folder / 'kube-proxy.kubeconfig'}",
         f"--hostname-override={WORKER.name}",
-        f"--cluster-cidr={POD_RANGE}",
+        f"--cluster-cidr={POD_RANGE}{f',{SECOND_POD_RANGE}' if dual else ''}",
         "--proxy-mode=iptables",
         "--conntrack-max-per-core=0",
         "--iptables-min-sync-period=0s",

@@ -20,6 +20,7 @@ class Site:
     """The cluster while it comes up, in the hands of its policy engine.
 
     :arg folder: where keys, data and logs lie.
+    :arg dual: whether pods have an IPv6 address besides.
     :arg start: starts processes that must not end before the cluster does.
     :arg wait_for: waits for something, given in words and as a condition; an error when it is in vain.
     """
@@ -30,6 +31,7 @@ class Site:
     client: Callable[[], Client]
     start: Callable[..., None]
     wait_for: Callable[[str, Callable[[], bool]], None]
+    dual: bool = False
 
 
 class Driver(t.Protocol):
@@ -38,7 +40,7 @@ class Driver(t.Protocol):
     def plugins(self, site: Site) -> Path:
         """The folder with the CNI plugins that containerd shall call."""
 
-    def pod_network(self) -> Manifest:
+    def pod_network(self, site: Site) -> Manifest:
         """The CNI configuration."""
 
     def start(self, site: Site) -> None:

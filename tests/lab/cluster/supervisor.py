@@ -42,7 +42,7 @@ from lab.cluster.builds import Programs
 from lab.cluster.control import ClusterSettings
 from lab.cluster.drivers import DRIVERS
 from lab.cluster.isolation import mount_own_folders
-from lab.cluster.networks import NAMESPACES, enter, forward, make
+from lab.cluster.networks import NAMESPACES, add_ipv6, enter, forward, make
 from lab.cluster.site import Site
 from lab.cluster.state import Files, Options
 from lab.errors import ApiError, LabError
@@ -62,7 +62,8 @@ class Supervisor:
     def __init__(self, folder: Path, options: Options, programs: Programs, images: Path) -> None:
         self._files, self._options, self._programs, self._images = Files(folder), options, programs, images
         self._run = self._files.run
-        self._settings = ClusterSettings(servers=options.servers)
+        self._dual = options.dual_stack
+        self._settings = ClusterSettings(servers=options.servers, ip_family="dual" if self._dual else "ipv4")
         self._authority = Authority()
         self._processes: dict[str, Process] = {}
         self._ports: list[int] = []
@@ -75,6 +76,8 @@ class Supervisor:
             mount_own_folders(self._files.folder)
             make()
             forward(WORKER.name)
+            if self._dual:
+                add_ipv6()
         with self._step("keys and settings"):
             self._write_files()
         with self._step("etcd, API servers, containerd, listeners"):
@@ -84,10 +87,11 @@ class Supervisor:
             self._wait_for("an answer of every API server", self._api_ready)
             self._wait_for("containerd's socket", node.CONTAINERD_SOCKET.exists)
         with self._step("controllers, kube-proxy, images"):
-            self._start(*control.controllers(self._run, self._programs), node.kube_proxy(self._run, self._programs))
+            self._start(*control.controllers(self._run, self._programs, dual=self._dual))
+            self._start(node.kube_proxy(self._run, self._programs, dual=self._dual))
             node.import_images(self._images)
         with self._step("node"):
-            self._start(node.kubelet(self._run, self._programs))
+            self._start(node.kubelet(self._run, self._programs, dual=self._dual))
             self._client.create(workloads.neighbour())
             self._wait_for("the node to be ready", self._node_ready)
         with self._step("policy engine, DNS"):
@@ -120,7 +124,7 @@ class Supervisor:
     def _write_files(self) -> None:
         write_keys(self._run, self._settings, self._authority)
         control.write_keys(self._run, self._authority)
-        plugins, network = self._driver.plugins(self._site), self._driver.pod_network()
+        plugins, network = self._driver.plugins(self._site), self._driver.pod_network(self._site)
         node.write_settings(self._run, self._authority, plugins, network)
         self._ports = [free_port(["127.0.0.1"]) for _ in self._settings.bind_addresses]
         user = certificate_user(self._authority.client("admin", [control.MASTERS]))
@@ -134,7 +138,9 @@ class Supervisor:
     @property
     def _site(self) -> Site:
         """What the policy engine gets to see."""
-        return Site(self._run, self._programs, self._authority, lambda: self._client, self._start, self._wait_for)
+        return Site(
+            self._run, self._programs, self._authority, lambda: self._client, self._start, self._wait_for, self._dual
+        )
 
     @property
     def _client(self) -> Client:

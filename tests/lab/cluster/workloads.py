@@ -58,7 +58,13 @@ def dns() -> list[Manifest]:
         objects.config_map(DNS, SYSTEM, {"Corefile": COREFILE}),
         workload("Deployment", DNS, DNS_LABELS, container, pod),
         objects.service(
-            "kube-dns", SYSTEM, selector=DNS_LABELS, ports=ports, cluster_ip=DNS_SERVICE, labels=DNS_LABELS
+            "kube-dns",
+            SYSTEM,
+            selector=DNS_LABELS,
+            ports=ports,
+            cluster_ip=DNS_SERVICE,
+            labels=DNS_LABELS,
+            spec={"ipFamilyPolicy": "PreferDualStack"},
         ),
     ]
 
