@@ -76,10 +76,8 @@ def record(case: Case, node: Json, verdict: str, **after: str) -> None:
 
 
 @contextlib.contextmanager
-def unseen(cluster: Cluster, engine: str, ports: str = ALL_PORTS, program: str = "iptables") -> Iterator[None]:
+def unseen(cluster: Cluster, ports: str = ALL_PORTS, program: str = "iptables") -> Iterator[None]:
     """The engine is not asked about packets to these ports, as in a cluster whose network plugin has none."""
-    if engine != DEFAULT:
-        pytest.skip(f"how to hide packets from {engine} is not known")
     rule = ["POSTROUTING", "-p", "tcp", "--dport", ports, "-j", "ACCEPT"]
     command = [*cluster.host("worker"), program, "--wait", "-t", "mangle"]
     subprocess.run([*command, "-I", *rule], check=True, capture_output=True, timeout=30)
@@ -89,9 +87,11 @@ def unseen(cluster: Cluster, engine: str, ports: str = ALL_PORTS, program: str =
         subprocess.run([*command, "-D", *rule], check=True, capture_output=True, timeout=30)
 
 
+can_be_blinded = pytest.mark.only(DEFAULT)  # packets cannot be kept from another engine
 ENFORCED = {"allowed": "connected", "ingress": "timed_out", "egress": "timed_out"}
 
 
+@pytest.mark.every_engine
 def test_a_cluster_that_enforces(cluster: Cluster, world: World, table: Table) -> None:
     namespace, given = deploy(world), world.namespace("given")
     with table.case("canary: enforced") as case:
@@ -108,14 +108,15 @@ def test_a_cluster_that_enforces(cluster: Cluster, world: World, table: Table) -
     assert cluster.exists(objects.namespace(given))
 
 
+@can_be_blinded
 def test_an_engine_that_does_not_see_the_packets(cluster: Cluster, world: World, table: Table) -> None:
     namespace = deploy(world)
-    with table.case("canary: not enforced") as case, unseen(cluster, table.engine):
+    with table.case("canary: not enforced") as case, unseen(cluster):
         failure = fly(cluster, namespace, deadline=3, accept_inconclusive=True).failure
         record(case, failure["details"]["nodes"][0], "not_enforced", **dict.fromkeys(ENFORCED, "connected"))
     assert failure["code"] == "not_enforced"
     assert failure["why"].count("still works") == 2
-    with table.case("canary: egress not enforced") as case, unseen(cluster, table.engine, str(plans.EGRESS_PORT)):
+    with table.case("canary: egress not enforced") as case, unseen(cluster, str(plans.EGRESS_PORT)):
         failure = fly(cluster, namespace, deadline=3).failure
         record(case, failure["details"]["nodes"][0], "not_enforced", **{**ENFORCED, "egress": "connected"})
     assert "the dialler's egress policy does not allow still works" in failure["why"]
@@ -123,11 +124,12 @@ def test_an_engine_that_does_not_see_the_packets(cluster: Cluster, world: World,
     assert left(cluster, namespace) == []
 
 
+@can_be_blinded
 def test_an_engine_that_is_late(cluster: Cluster, world: World, table: Table) -> None:
     namespace, over = deploy(world), threading.Event()
 
     def late() -> None:
-        with unseen(cluster, table.engine):
+        with unseen(cluster):
             hidden.set()
             deadline = time.monotonic() + 60
             while not over.is_set() and time.monotonic() < deadline and not written():
@@ -140,8 +142,6 @@ def test_an_engine_that_is_late(cluster: Cluster, world: World, table: Table) ->
     def written() -> bool:
         return any(name.endswith("-egress") for name in policies() - earlier)
 
-    if table.engine != DEFAULT:
-        pytest.skip(f"how to hide packets from {table.engine} is not known")
     hidden, earlier = threading.Event(), policies()
     thread = threading.Thread(target=late)
     thread.start()
@@ -171,15 +171,14 @@ def test_what_proves_nothing(cluster: Cluster, world: World, table: Table) -> No
     assert left(cluster, closed) == []
 
 
-def test_the_role_writes_only_where_policies_are_enforced(
-    cluster: Cluster, world: World, table: Table, playbooks: Playbooks
-) -> None:
+@can_be_blinded
+def test_the_role_writes_only_where_policies_are_enforced(cluster: Cluster, world: World, playbooks: Playbooks) -> None:
     namespace = deploy(world)
 
     def policies() -> int:
         return len(cluster.list("networking.k8s.io/v1", "NetworkPolicy", namespace))
 
-    with unseen(cluster, table.engine), pytest.raises(LabError) as caught:
+    with unseen(cluster), pytest.raises(LabError) as caught:
         playbooks.lockdown(namespace, canary="changes", canary_deadline=3)
     assert "does not enforce NetworkPolicy" in str(caught.value)
     assert policies() == 0
