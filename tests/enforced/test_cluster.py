@@ -77,7 +77,7 @@ def test_an_aborted_start_is_cleared(cluster: Cluster, tmp_path: Path) -> None:
     starting = up(folder, engine)
     # Its engine has just begun to come up.
     last = {KUBE_NETWORK_POLICIES.name: "containerd.log", CILIUM.name: "cilium-agent.log"}[engine]
-    assert wait_until((Files(folder).run / last).exists, 60)
+    assert wait_until((Files(folder).run / last).exists, 180)
     starting.kill()
     starting.communicate()
     assert processes_of(folder)
