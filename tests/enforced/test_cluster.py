@@ -62,7 +62,7 @@ def links() -> list[str]:
 
 def bpf_objects(*place: str) -> dict[tuple[str, int], list[str]]:
     """The BPF programs, maps and links of this machine, and where each is pinned, as seen from a place."""
-    found = {}
+    found: dict[tuple[str, int], list[str]] = {}
     for kind in ("prog", "map", "link"):
         command = [*place, "bpftool", "--json", "--bpffs", kind, "list"]
         answer = subprocess.run(command, capture_output=True, timeout=60, check=True)
