@@ -15,7 +15,12 @@ from collections.abc import Iterator
 import pytest
 from harness import Modules, Outcome, require_documented
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import canary_listen
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import canary_plan as plans
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import resolve
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.canary_run import CanaryRun, Task
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Session
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.enforcement_canary import CONTRACT
 from ansible_collections.netguard.lockdown.plugins.modules.enforcement_canary import RETURN
 from enforced.table import Case, Table
 from enforced.worlds import Playbooks, World
@@ -106,6 +111,20 @@ def test_a_cluster_that_enforces(cluster: Cluster, world: World, table: Table) -
         record(case, node, "enforced", **ENFORCED)
     assert left(cluster, namespace, given) == []
     assert cluster.exists(objects.namespace(given))
+
+
+def test_an_image_that_can_only_listen_by_java(
+    cluster: Cluster, world: World, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an image without BusyBox: its nc is not looked for."""
+    namespace = deploy(world)
+    monkeypatch.setattr(canary_listen, "_LISTEN", canary_listen._LISTEN.replace("nc --help", "false"))
+    session = Session(resolve({"kubeconfig": str(cluster.kubeconfig)}, {}), connect_timeout=3, request_timeout=6)
+    given = {name: option.get("default") for name, option in CONTRACT.spec.items()}
+    task = Task.from_params({**given, "namespace": namespace, "pod_selector": {"matchLabels": LABELS}})
+    with table.case("canary: listening by java") as case:
+        (node,) = CanaryRun(session, task).execute(check_mode=False)["nodes"]
+        record(case, node, "enforced", **ENFORCED)
 
 
 @can_be_blinded
