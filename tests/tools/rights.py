@@ -252,7 +252,7 @@ WORKLOAD = (
         OWN,
         "what pods that do not become ready wait for",
         without="the failure tells less",
-        tells="",
+        tells="cannot be listed with these rights",
     ),
 )
 
@@ -313,6 +313,31 @@ PLAYBOOKS: dict[str, Playbook] = {
         f"namespace {NAMESPACE} can go",
         (*RESOLVE, *AUDIT, *ANCHOR),
     ),
+    "deploy": Playbook(
+        "Playbook deploy into a namespace that exists. It opens connections from within pods: whoever holds these rights "
+        "can run anything in them",
+        (
+            *RESOLVE,
+            *COMPARE,
+            *PROBE,
+            _CREATE,
+            _DELETE,
+            _CILIUM,
+            _RECORD_CREATED,
+            _RECORD_WRITTEN,
+            *_LEASE,
+            *WORKLOAD,
+        ),
+        (_ELSEWHERE, _ALIVE),
+    ),
+}
+
+# What an account that has rbac.yml needs besides.
+ADDITIONS: dict[str, Playbook] = {
+    "rbac-deploy": Playbook(
+        "What playbook deploy needs beyond rbac.yml and rbac-verify.yml to apply the workload into a namespace that exists",
+        WORKLOAD,
+    )
 }
 
 _HEADER = """# Copyright (c) 2026, The netguard.lockdown authors
@@ -345,24 +370,33 @@ rule to add. The tests run every playbook with its file, and what it does once m
 def files() -> dict[Path, str]:
     """Every file that follows from the table."""
     manifests = {FOLDER / f"{name}.yml": manifest(name, playbook) for name, playbook in PLAYBOOKS.items()}
-    return {**manifests, PAGE: page()}
+    additions = {
+        FOLDER.parent / f"{name}.yml": manifest(name, playbook, account="netguard-lockdown")
+        for name, playbook in ADDITIONS.items()
+    }
+    return {**manifests, **additions, PAGE: page()}
 
 
-def manifest(name: str, playbook: Playbook) -> str:
-    account = f"netguard-lockdown-{name}"
+def manifest(name: str, playbook: Playbook, *, account: str = "") -> str:
+    """The objects for an account; one of its own, unless it is another file's."""
+    role = f"netguard-lockdown-{name.removeprefix('rbac-')}"
     intro = (
         f"{playbook.does}: all that it needs, and no more. kubectl apply -f {name}.yml, after you changed the "
         f"namespace {NAMESPACE} and the instance {INSTANCE} to yours. {_NOTE}"
     )
     parts = ["---\n", _HEADER, *(_comment(text, "") for text in (intro, *playbook.notes))]
     parts.append("apiVersion: v1\nkind: List\nitems:\n")
-    parts.append(_item("v1", "ServiceAccount", account, NAMESPACE))
+    blank = ""
+    if not account:
+        parts.append(_item("v1", "ServiceAccount", role, NAMESPACE))
+        blank = "\n"
     rights = playbook.merged()
     for where in dict.fromkeys(right.where for right in rights):
         kind = "Role" if where else "ClusterRole"
-        parts += ["\n", _item(f"{RBAC}/v1", kind, account, where), "    rules:\n"]
+        parts += [blank, _item(f"{RBAC}/v1", kind, role, where), "    rules:\n"]
+        blank = "\n"
         parts += [_rule(right) for right in rights if right.where == where]
-        parts += ["\n", _item(f"{RBAC}/v1", f"{kind}Binding", account, where), _binding(kind, account)]
+        parts += ["\n", _item(f"{RBAC}/v1", f"{kind}Binding", role, where), _binding(kind, role, account or role)]
     return "".join(parts)
 
 
@@ -371,9 +405,9 @@ def _item(api_version: str, kind: str, name: str, namespace: str) -> str:
     return f"  - apiVersion: {api_version}\n    kind: {kind}\n    metadata:\n      name: {name}\n{place}"
 
 
-def _binding(kind: str, account: str) -> str:
+def _binding(kind: str, role: str, account: str) -> str:
     return (
-        f"    roleRef:\n      apiGroup: {RBAC}\n      kind: {kind}\n      name: {account}\n"
+        f"    roleRef:\n      apiGroup: {RBAC}\n      kind: {kind}\n      name: {role}\n"
         f"    subjects:\n      - kind: ServiceAccount\n        name: {account}\n        namespace: {NAMESPACE}\n"
     )
 

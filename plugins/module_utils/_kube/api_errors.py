@@ -20,7 +20,7 @@ _UNAUTHORIZED_VERB = re.compile(r"\bcannot (?P<verb>\w+) (resource|path)\b")
 _UNAUTHORIZED_UPGRADE = re.compile(r"\bis forbidden:?$")
 # A WebSocket begins as a GET; newer API servers ask for the right to create as well.
 _UPGRADED, _UPGRADE_VERBS = ("exec", "attach", "portforward"), ["create", "get"]
-_MANIFESTS = "all rights of each playbook are in files/rbac of role netguard.lockdown.ignite_lockdown"
+MANIFESTS = "all rights of each playbook are in files/rbac of role netguard.lockdown.ignite_lockdown"
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -73,7 +73,7 @@ def _advice(path: str, status: int, rule: t.Mapping[str, t.Any]) -> tuple[str, s
         return "api_unauthorized", "Renew the credentials: the API server does not know this token, certificate or user"
     if rule:
         needed = f"{_role_kind(path)}: {_flow_style(rule)}"
-        return "api_forbidden", f"Grant this in {needed}; {_MANIFESTS}"
+        return "api_forbidden", f"Grant this in {needed}; {MANIFESTS}"
     if status == 404:
         return "api_not_found", "Check the name and the namespace"
     if status == 409:
