@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import copy
 import functools
+import subprocess
 import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import rights
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from harness import COLLECTIONS
+from harness import COLLECTIONS, run_playbook
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import neighbours
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
@@ -33,6 +35,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._module import (
 from ansible_collections.netguard.lockdown.plugins.module_utils._module.contract import Contract
 from lab import objects
 from lab.control_plane import ControlPlane
+from lab.environment import scrubbed_env
 from lab.processes import wait_until
 from lab.question import HAND, arrange_question
 
@@ -371,3 +374,48 @@ def test_every_verb_is_needed_and_all_together_are_enough(arranged: ControlPlane
         assert failure is not None
         assert case.is_named_by(failure), failure
         assert "files/rbac" in str(failure)
+
+
+@pytest.fixture(scope="module")
+def accounts(arranged: ControlPlane) -> ControlPlane:
+    """The question's namespace with the account of each playbook."""
+    for playbook in rights.PLAYBOOKS:
+        text = (COLLECTION / rights.FOLDER / f"{playbook}.yml").read_text(encoding="utf-8")
+        arranged.create_all(yaml.safe_load(text)["items"])
+    return arranged
+
+
+def play(plane: ControlPlane, account: str, playbook: str, *arguments: str, **more: t.Any) -> str:
+    """Run a playbook as the account of its name, and return what it says; nothing may have been refused."""
+    mark = plane.mark()
+    kubeconfig = plane.token_kubeconfig(f"netguard-lockdown-{account}", rights.NAMESPACE)
+    given = {
+        **QUESTION,
+        "ignite_lockdown_api_form": "endpoints",
+        **{f"ignite_lockdown_{name}": value for name, value in more.items()},
+    }
+    done: subprocess.CompletedProcess[str] = run_playbook(
+        f"netguard.lockdown.{playbook}", given, scrubbed_env(kubeconfig), *arguments
+    )
+    events = [event for event in plane.audit(mark) if event.user.endswith(f":netguard-lockdown-{account}")]
+    assert events, done.stdout
+    # What proves that a target is alive without a control pod is left out on purpose.
+    assert [str(event) for event in events if event.code == 403 and event.subresource != "proxy"] == []
+    assert account not in READERS or not any(event.mutating for event in events)
+    assert done.returncode == (2 if account == "verify" else 0), done.stdout + done.stderr
+    return done.stdout
+
+
+READERS = ("plan", "audit")
+
+
+def test_each_playbook_runs_with_its_account(accounts: ControlPlane, tmp_path: Path) -> None:
+    assert "changed=1" in play(accounts, "plan", "lockdown", "--check", server_dry_run=False)
+    play(accounts, "lockdown", "lockdown")
+    assert "changed=0" in play(accounts, "plan", "lockdown", "--check", server_dry_run=False)
+    evidence = {"evidence_dir": str(tmp_path / "evidence"), "accept_vanishing_evidence": True, "evidence_anchor": False}
+    play(accounts, "audit", "audit", **evidence)
+    # No node runs here, so nothing can be proven.
+    assert "is not proven" in play(accounts, "verify", "verify", verify_deadline=0)
+    assert "changed=1" in play(accounts, "remove", "remove", remove_confirmed=True, accept_unisolated_pods=True)
+    assert "changed=1" in play(accounts, "rollback", "rollback", revision="1", accept_unisolated_pods=True)

@@ -226,21 +226,20 @@ ANCHOR = (
 )
 
 # Module kube_objects with the objects of entry point deploy.
+_APPLIED = (
+    (CORE, "serviceaccounts", ("get", "patch"), (INSTANCE,), "the account of the pods"),
+    (RBAC, "roles, rolebindings", ("get", "patch"), (INSTANCE,), "what the account of the pods may do"),
+    (CORE, "configmaps", ("get", "patch"), (f"{INSTANCE}-config",), "Ignite's configuration"),
+    # They may be read in the whole cluster, for the targets.
+    (CORE, "services", ("patch",), (INSTANCE, f"{INSTANCE}-client"), "the Services for discovery and clients"),
+    ("policy", "poddisruptionbudgets", ("get", "patch"), (INSTANCE,), "the PodDisruptionBudget"),
+    (APPS, "statefulsets", ("get", "patch"), (INSTANCE,), "the StatefulSet, and how far it is rolled out"),
+)
 WORKLOAD = (
+    *(Right(group, resource, verbs, OWN, what, names=names) for group, resource, verbs, names, what in _APPLIED),
     *(
-        right
-        for group, resource, names, what in (
-            (CORE, "serviceaccounts", (INSTANCE,), "the account of the pods"),
-            (RBAC, "roles, rolebindings", (INSTANCE,), "what the account of the pods may do"),
-            (CORE, "configmaps", (f"{INSTANCE}-config",), "Ignite's configuration"),
-            (CORE, "services", (INSTANCE, f"{INSTANCE}-client"), "the Services for discovery and clients"),
-            ("policy", "poddisruptionbudgets", (INSTANCE,), "the PodDisruptionBudget"),
-            (APPS, "statefulsets", (INSTANCE,), "the StatefulSet, and how far it is rolled out"),
-        )
-        for right in (
-            Right(group, resource, ("get", "patch"), OWN, what, names=names),
-            Right(group, resource, ("create",), OWN, what, when="it does not exist yet"),
-        )
+        Right(group, resource, ("create",), OWN, what, when="it does not exist yet")
+        for group, resource, _verbs, _names, what in _APPLIED
     ),
     Right(
         CORE, "endpoints", ("get",), OWN, "the Role grants this, and nobody may grant what he lacks", names=(INSTANCE,)
@@ -268,7 +267,7 @@ _ALIVE = (
 
 PLAYBOOKS: dict[str, Playbook] = {
     "plan": Playbook(
-        "Playbook lockdown in check mode. Nothing is written, not even as a dry run: the plan is computed locally",
+        "Playbook lockdown in check mode with ignite_lockdown_server_dry_run: false, so that nothing is even tried",
         (*RESOLVE, *COMPARE, *PEERS, replace(_RECORD_READ, when="ignite_lockdown_expected_digest is set")),
     ),
     "lockdown": Playbook(
@@ -314,8 +313,7 @@ PLAYBOOKS: dict[str, Playbook] = {
         (*RESOLVE, *AUDIT, *ANCHOR),
     ),
     "deploy": Playbook(
-        "Playbook deploy into a namespace that exists. It opens connections from within pods: whoever holds these rights "
-        "can run anything in them",
+        "Playbook deploy into a namespace that exists. Whoever holds these rights can run anything in its pods",
         (
             *RESOLVE,
             *COMPARE,
@@ -335,7 +333,7 @@ PLAYBOOKS: dict[str, Playbook] = {
 # What an account that has rbac.yml needs besides.
 ADDITIONS: dict[str, Playbook] = {
     "rbac-deploy": Playbook(
-        "What playbook deploy needs beyond rbac.yml and rbac-verify.yml to apply the workload into a namespace that exists",
+        "What playbook deploy needs beyond rbac.yml and rbac-verify.yml for the workload, in a namespace that exists",
         WORKLOAD,
     )
 }
