@@ -235,6 +235,14 @@ def deploy(actor: Actor) -> None:
     actor.probe()
 
 
+def refresh(actor: Actor) -> None:
+    actor.policies(definitions=policies(1), admin=True)
+    actor.resolve()
+    actor.policies(definitions=policies(2))
+    actor.leave_a_lease()
+    actor.policies(definitions=policies(3))
+
+
 SCENARIOS = {
     "plan": plan,
     "lockdown": lockdown,
@@ -242,6 +250,7 @@ SCENARIOS = {
     "rollback": rollback,
     "remove": remove,
     "audit": audit,
+    "refresh": refresh,
     "deploy": deploy,
 }
 # Verbs whose use takes what is not here, with the test that has it.
@@ -418,4 +427,4 @@ def test_each_playbook_runs_with_its_account(accounts: ControlPlane, tmp_path: P
     # No node runs here, so nothing can be proven.
     assert "is not proven" in play(accounts, "verify", "verify", verify_deadline=0)
     assert "changed=1" in play(accounts, "remove", "remove", remove_confirmed=True, accept_unisolated_pods=True)
-    assert "changed=1" in play(accounts, "rollback", "rollback", revision="1", accept_unisolated_pods=True)
+    assert "changed=1" in play(accounts, "rollback", "rollback", rollback_revision="1", accept_unisolated_pods=True)

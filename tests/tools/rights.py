@@ -98,6 +98,7 @@ FOREIGN_NAMESPACED = (
 )
 
 _RECORD = f"netguard-lockdown-{INSTANCE}"
+_SERVERS = f"netguard-{INSTANCE}-allow-servers"
 
 # Every module: which cluster this is.
 IDENTITY = (Right(CORE, "namespaces", ("get",), CLUSTER, "identity of the cluster", names=("kube-system", NAMESPACE)),)
@@ -259,6 +260,7 @@ _ELSEWHERE = (
     "To try the connections of clients and of a control pod, bind the rules on pods of the Role in their namespaces, "
     "too; without that those connections are inconclusive."
 )
+_CANARY = "With the canary, bind the Role of rbac-canary.yml to this account, too."
 _RESTORE = "With ignite_lockdown_on_failure: restore the account needs rollback.yml as well."
 _ALIVE = (
     "Without a control pod the API server can prove that a target is alive; that needs get on pods/proxy and "
@@ -273,6 +275,7 @@ PLAYBOOKS: dict[str, Playbook] = {
     "lockdown": Playbook(
         "Playbook lockdown",
         (*RESOLVE, *COMPARE, *PEERS, _CREATE, _DELETE, _CILIUM, _RECORD_CREATED, _RECORD_WRITTEN, *_LEASE),
+        (_CANARY,),
     ),
     "verify": Playbook(
         "Playbook verify. It opens connections from within pods: whoever holds these rights can run anything in them",
@@ -311,6 +314,19 @@ PLAYBOOKS: dict[str, Playbook] = {
         "Playbook audit. With ignite_lockdown_evidence_anchor: false it writes nothing, and the rules on configmaps of "
         f"namespace {NAMESPACE} can go",
         (*RESOLVE, *AUDIT, *ANCHOR),
+    ),
+    "refresh": Playbook(
+        "Playbook refresh, which changes the policy of the servers and no other one",
+        (
+            *RESOLVE,
+            *COMPARE,
+            *PEERS,
+            Right(
+                NET, "networkpolicies", ("patch",), OWN, "the rule for the API server and the DNS", names=(_SERVERS,)
+            ),
+            _RECORD_WRITTEN,
+            *_LEASE,
+        ),
     ),
     "deploy": Playbook(
         "Playbook deploy into a namespace that exists. Whoever holds these rights can run anything in its pods",
@@ -355,7 +371,7 @@ NAMES.
 Every file is complete in itself. Change the namespace `{NAMESPACE}` and the instance `{INSTANCE}` in it to yours:
 
 ```shell
-sed -e 's/{NAMESPACE}/my-namespace/' -e 's/netguard-lockdown-{INSTANCE}/netguard-lockdown-my-instance/' lockdown.yml |
+sed -e 's/{NAMESPACE}/my-namespace/g' -e 's/\\b{INSTANCE}\\b/my-instance/g' lockdown.yml |
     kubectl apply -f -
 ```
 
