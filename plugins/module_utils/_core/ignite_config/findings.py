@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+import typing as t
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import clients
@@ -25,12 +27,13 @@ NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 @dataclass(frozen=True)
 class Finding(clients.Finding):
-    """`fix` says what to change."""
+    """`fix` says what to change. `listener` is the one whose port is concerned, empty if it is more than a port."""
 
     fix: str
+    listener: str = field(default="", compare=False)
 
     def as_record(self) -> dict[str, str]:
-        return {**super().as_record(), "fix": self.fix}
+        return {**super().as_record(), "fix": self.fix, "listener": self.listener}
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,22 @@ class Reader:
 
     document: str
     findings: list[Finding] = field(default_factory=list)
+    _listener: str = ""
+
+    @contextmanager
+    def about(self, listener: str) -> t.Iterator[None]:
+        """What is noted within concerns the port of one listener."""
+        before, self._listener = self._listener, listener
+        try:
+            yield
+        finally:
+            self._listener = before
 
     def where(self, line: int) -> str:
         return f"{self.document}, line {line}" if line else self.document
 
     def note(self, code: str, level: str, line: int, message: str, fix: str) -> None:
-        finding = Finding(code, level, self.where(line), message, fix)
+        finding = Finding(code, level, self.where(line), message, fix, self._listener)
         if finding not in self.findings:
             self.findings.append(finding)
 
