@@ -65,7 +65,9 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         shutil.copy(ROOT / path, tmp_path / path)
     assert generate.differing(tmp_path) == []
     text = (tmp_path / generate.SPECS).read_text()
-    (tmp_path / generate.SPECS).write_text(text.replace("47500", "47501").replace("default: standard", "default: minimal"))
+    (tmp_path / generate.SPECS).write_text(
+        text.replace("47500", "47501").replace("default: standard", "default: minimal")
+    )
     assert set(generate.differing(tmp_path)) == {
         Path("README.md"),
         Path("roles/ignite_lockdown/README.md"),

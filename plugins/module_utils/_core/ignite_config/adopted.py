@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import discovery as modes
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.findings import (
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.advice import (
     ERROR,
     WARNING,
     Finding,
@@ -25,7 +24,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ports impo
 Json = dict[str, t.Any]
 
 _PARTS = ("config", "workload", "version", "ports", "listeners", "discovery", "security", "minimal", "sources")
-_MODES = {modes.KUBERNETES: "kubernetes", modes.DNS: "dns", modes.STATIC: "static"}
+_MODES = ("kubernetes", "dns", "static")
 _ACCEPT = "ignite_lockdown_accept_config_findings"
 
 
@@ -47,7 +46,8 @@ class Adopted:
     @property
     def mode(self) -> str:
         """How the servers find each other; what no policy can hold is an error of its own."""
-        return _MODES.get(self.record["discovery"]["mode"], "kubernetes")
+        found = str(self.record["discovery"]["mode"])
+        return found if found in _MODES else _MODES[0]
 
     def summary(self) -> Json:
         """What stays in results and evidence."""

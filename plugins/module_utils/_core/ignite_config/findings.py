@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings, and reading typed values where what is unknown becomes a finding and never a guess."""
+"""Reading typed values where what is unknown becomes a finding and never a guess."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import clients
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.advice import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Finding,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.spring import (
     Bean,
     Items,
@@ -18,22 +23,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     Value,
 )
 
-# A policy cannot hold it, or Ignite does not work so | a reviewer should change it | a reviewer should know it.
-ERROR, WARNING, NOTE = "error", "warning", "note"
-
+__all__ = ["ERROR", "NOTE", "NUMBER", "WARNING", "Finding", "Part", "Reader"]
 
 NUMBER = re.compile(r"-?[0-9]{1,9}")
-
-
-@dataclass(frozen=True)
-class Finding(clients.Finding):
-    """`fix` says what to change. `listener` is the one whose port is concerned, empty if it is more than a port."""
-
-    fix: str
-    listener: str = field(default="", compare=False)
-
-    def as_record(self) -> dict[str, str]:
-        return {**super().as_record(), "fix": self.fix, "listener": self.listener}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.clients import Finding
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import discovery as modes
 
 Json = t.Mapping[str, t.Any]
 
@@ -24,14 +23,14 @@ def judge_master_url(discovery: Json, api_server: Json, rules: t.Sequence[Json])
     :arg api_server: the resolved API server, as cluster_network_info gives it.
     :arg rules: the typed rules for it, with cidrs and port.
     """
-    if discovery.get("mode") != modes.KUBERNETES:
+    if discovery.get("mode") != "kubernetes":
         return
     url = str(discovery.get("master_url") or "")
     kind = discovery.get("master_url_kind")
     service = api_server.get("service") or {}
-    if kind == modes.NAME and not _is_named(url, api_server, service):
+    if kind == "name" and not _is_named(url, api_server, service):
         yield _refused(discovery, f"masterUrl {url} is not a name of the API server's Service", service)
-    elif kind == modes.ADDRESS:
+    elif kind == "address":
         pair = _pair(url)
         direct = {(cidr.partition("/")[0], rule["port"]) for rule in rules for cidr in rule["cidrs"]}
         by_service = {(address, service.get("port")) for address in service.get("cluster_ips") or []}
