@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 import base64
+import json
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from harness import COLLECTIONS, Modules
+from harness import COLLECTIONS, Modules, run_playbook
 from ignite_xml import bean, discovery, ignite, kubernetes
 
 from demo.playbooks import PlaybookFailedError, Playbooks
 from lab import objects
 from lab.client import Manifest
 from lab.control_plane import ControlPlane
+from lab.environment import scrubbed_env
 from lab.question import arrange_question
 
 Json = dict[str, t.Any]
@@ -34,8 +36,8 @@ JMX = "-Dcom.sun.management.jmxremote.port=49112 -Dcom.sun.management.jmxremote.
 def documented(url: str = "", *, pinned: bool) -> str:
     """What Apache's instructions put into the ConfigMap, with another client port."""
     where = {"namespace": "cache-ns", "serviceName": "ignite", **({"masterUrl": url} if url else {})}
-    last = {"localPortRange": 0} if pinned else {}
-    only = {"portRange": 0} if pinned else {}
+    last: Json = {"localPortRange": 0} if pinned else {}
+    only: Json = {"portRange": 0} if pinned else {}
     return ignite(
         discoverySpi=discovery(kubernetes(**where), localPort=47500, **last),
         communicationSpi=bean("TcpCommunicationSpi", **last),
@@ -70,6 +72,10 @@ def workload(name: str = "ignite", jvm: str = "", **pod: t.Any) -> Manifest:
     }
 
 
+def role(given: Json) -> Json:
+    return {f"ignite_lockdown_{key}": value for key, value in given.items()}
+
+
 class World:
     """The question's cluster with an Ignite as Apache documents it, seen with the shipped rights."""
 
@@ -92,9 +98,7 @@ class World:
 
     def lock_down(self, *, check: bool = True, **given: t.Any) -> Json:
         variables = {"namespace": "cache-ns", "read_config": True, **given}
-        return self._playbooks.lockdown(
-            {f"ignite_lockdown_{key}": value for key, value in variables.items()}, check=check
-        )
+        return self._playbooks.lockdown(role(variables), check=check)
 
     def refused(self, **given: t.Any) -> str:
         """The message of a run that must fail, and write nothing."""
@@ -145,7 +149,8 @@ def test_the_documented_ignite_is_read_refused_and_taken_when_it_is_pinned(world
 
 
 def test_profile_minimal_rests_on_what_was_read(world: World) -> None:
-    address, names = world.plane.service_ip(1), {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["127.0.0.1"]}}
+    address = world.plane.service_ip(1)
+    names: Json = {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["127.0.0.1"]}}
     minimal: Json = {"profile": "minimal", "minimal_confirmed": True}
     world.configure(documented(pinned=True))
     refused = world.refused(**minimal)
@@ -161,6 +166,31 @@ def test_profile_minimal_rests_on_what_was_read(world: World) -> None:
     done = world.lock_down(profile="minimal")
     assert done["ignite"]["minimal"]["fit"]
     assert not [flow for flow in done["flows"] if flow["id"].startswith("dns")]
+
+
+def test_audit_keeps_what_was_read_and_verify_asks_for_the_port_that_was_read(world: World, tmp_path: Path) -> None:
+    world.configure(documented(pinned=True).replace("47500", "47600"))
+    world.run_as(workload())
+    env = scrubbed_env(world.plane.kubeconfig)
+    given: Json = {"namespace": "cache-ns", "workload": "ignite"}
+    audited = {
+        **given,
+        "evidence_dir": str(tmp_path),
+        "audit_fail_on": "never",
+        "evidence_anchor": False,
+        "accept_vanishing_evidence": True,
+    }
+    done = run_playbook("netguard.lockdown.audit", role(audited), env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (pack,) = tmp_path.rglob("pack.json")
+    facts = json.loads(pack.read_text(encoding="utf-8"))["facts"]
+    assert facts["ignite"]["version"] == "2.16.0"
+    assert facts["ignite"]["ports"]["discovery"] == 47600
+    assert "Set IGNITE_UPDATE_NOTIFIER to false" in {found["mitigation"] for found in facts["findings"]}
+    verified = run_playbook("netguard.lockdown.verify", role({**given, "verify_deadline": 0}), env, "-vv")
+    assert verified.returncode == 2
+    assert "Traceback" not in verified.stdout + verified.stderr
+    assert '"discovery_port": 47600' in verified.stdout
 
 
 def test_workloads_and_secrets_are_found_by_name_and_by_label(world: World) -> None:
