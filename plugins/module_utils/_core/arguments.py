@@ -101,6 +101,14 @@ _APPLY: _Table = (
     ("accept_foreign_policies", "accept_foreign_policies", options.words),
     ("accept_no_pods", "accept_no_pods", options.flag),
 )
+_CANARY: _Table = (
+    _CLUSTER_UID,
+    ("pod_selector", "pod_selector", options.mapping),
+    ("canary_namespace", "canary_namespace", options.dns_label),
+    ("canary_start_timeout", "start_timeout", _seconds),
+    ("canary_deadline", "deadline", _seconds),
+    ("accept_unproven_canary", "accept_inconclusive", options.flag),
+)
 _ROLL_BACK: _Table = (
     _CLUSTER_UID,
     _UNISOLATED,
@@ -156,7 +164,12 @@ _READ_CONFIG: _Table = (_CLUSTER_UID, *_FIND_CONFIG)
 
 # Entry point of the role -> plugin -> what it is given.
 TABLES: dict[str, dict[str, _Table]] = {
-    "main": {"ignite_config_info": _READ_CONFIG, "cluster_network_info": _RESOLVE, "network_policies": _APPLY},
+    "main": {
+        "ignite_config_info": _READ_CONFIG,
+        "cluster_network_info": _RESOLVE,
+        "enforcement_canary": _CANARY,
+        "network_policies": _APPLY,
+    },
     "verify": {
         "ignite_config_info": _READ_CONFIG,
         "cluster_network_info": _RESOLVE_ALL,
@@ -174,6 +187,7 @@ TABLES: dict[str, dict[str, _Table]] = {
 ENTRY_POINTS = tuple(TABLES)
 PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
 
+CANARY = ("never", "changes", "always")
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
 _READERS = ("main", "verify", "render", "audit")
 _OFFLINE = ("render",)
@@ -195,6 +209,7 @@ class Arguments:
     probes: dict[str, t.Any] | None = None
     topology: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
+    canary: str = CANARY[0]
     reads: bool = False
     errors: list[LockdownError] = field(default_factory=list)
 
@@ -206,6 +221,7 @@ class Arguments:
             "probes": self.probes,
             "topology": self.topology,
             "fail_on": list(self.fail_on),
+            "canary": self.canary,
             "reads": self.reads,
             "errors": [str(error) for error in self.errors],
         }
@@ -223,6 +239,7 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _instance(arguments, given, entry_point),
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
+        lambda: _canary(arguments, given, entry_point),
         *_audit_steps(arguments, given, entry_point),
         lambda: _config(arguments, given, entry_point),
         *(
@@ -289,6 +306,13 @@ def _directory(given: Given, entry_point: str) -> None:
     variable = _DIRECTORIES.get(entry_point)
     if variable and options.is_unset(given.get(variable)):
         raise options.invalid(variable, "it is not set")
+
+
+def _canary(arguments: Arguments, given: Given, entry_point: str) -> None:
+    where = f"{PREFIX}canary"
+    word = given.get(where)
+    if entry_point == "main" and not options.is_unset(word):
+        arguments.canary = options.choice(word, where, CANARY)
 
 
 def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:
