@@ -65,6 +65,7 @@ def test_control_sh_moved_to_the_thin_client_port() -> None:
         (flow,) = of(needs(client(kind="control"), version=version))
         assert flow.port == port
     assert "Give ignite_lockdown_version" in errors(client(kind="control"))
+    assert "'newest' is not a version such as 2.17.0" in errors(client(kind="control"), version="newest")
     (given,) = of(needs(client(kind="control", ports=["connector"])))
     assert given.port == 11211
 
