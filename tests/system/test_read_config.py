@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,7 +193,8 @@ def test_audit_keeps_what_was_read_and_verify_asks_for_the_port_that_was_read(wo
     verified = run_playbook("netguard.lockdown.verify", role({**given, "verify_deadline": 0}), env, "-vv")
     assert verified.returncode == 2
     assert "Traceback" not in verified.stdout + verified.stderr
-    assert '"discovery_port": 47600' in verified.stdout
+    # ansible-core 2.16 shows what a template gave as a text.
+    assert re.search('"discovery_port": "?47600"?,', verified.stdout)
 
 
 def test_workloads_and_secrets_are_found_by_name_and_by_label(world: World) -> None:
