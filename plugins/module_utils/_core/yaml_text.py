@@ -22,7 +22,8 @@ def documents(text: str) -> t.Iterator[tuple[t.Any, int]]:
     # Deferred: the library comes with the kubernetes client, and not every run reads YAML.
     import yaml  # noqa: PLC0415
 
-    loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    # Of Ansible's own kinds of text the C parser takes none: what they are joined to is a plain one.
+    loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)("".join(text))
     try:
         while True:
             try:

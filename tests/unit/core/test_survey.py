@@ -108,6 +108,16 @@ def test_what_cannot_be_read_is_an_error(name: str, answer: t.Any, why: str) -> 
     assert why in refused(name, answer)
 
 
+def test_a_text_of_ansibles_own_kind_is_read() -> None:
+    class Marked(str):
+        """As Ansible marks where a text comes from, or that it is no template."""
+
+        __slots__ = ()
+
+    assert read("clients", Marked("- {name: shop, kind: thin, namespaces: [shop]}")) == [CLIENT]
+    assert read("lock_timeout", Marked("60")) == 60
+
+
 def test_one_question_sets_several_flags() -> None:
     wanted = {"ignite_lockdown_accept_no_pods": True, "ignite_lockdown_minimal_confirmed": True}
     for answer in (["accept_no_pods", "minimal_confirmed"], "accept_no_pods\nminimal_confirmed"):
