@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -109,6 +111,13 @@ class Controller:
         install(self.folder, self.collections)
         # What the controller does with the project's requirements; all of them are there by now.
         galaxy("install", "--offline", "-r", self.project / "collections" / "requirements.yml", "-p", self.collections)
+
+    def with_credential(self, credential: dict[str, str], hosts: dict[str, Json]) -> Controller:
+        """The same controller with another credential and inventory."""
+        other = copy.copy(self)
+        other.folder = Path(tempfile.mkdtemp(dir=self.folder))
+        other.credential, other.hosts = credential, hosts
+        return other
 
     def launch(self, template: str, answers: Json | None = None, **more: t.Any) -> Job:
         """Launch a job template with answers to its survey; those that it does not ask for are left out."""

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from controller_jobs import SURVEYS, TEMPLATES, Controller, Job, answered, inject, objects, survey_of
 
+from lab import objects as objects_of_the_lab
 from lab.control_plane import ControlPlane
 from lab.question import arrange_question
 
@@ -242,3 +243,38 @@ def test_an_inventory_without_clusters_is_an_error(controller: Controller) -> No
         controller.hosts = usual
     assert job.code != 0
     assert "The inventory has no host" in job.told
+
+
+class TestCredentials:
+    """The controller's own type for one cluster, in the place of the kubeconfig."""
+
+    @pytest.fixture
+    def one(self, controller: Controller, planes: dict[str, ControlPlane]) -> Controller:
+        plane, authority = planes["staging"], controller.folder / "ca.crt"
+        authority.write_bytes(plane.authority)
+        plane.grant("system:serviceaccount:default:planner", [objects_of_the_lab.rule(["*"], ["*"], "*")])
+        credential = {
+            "K8S_AUTH_HOST": plane.urls[0],
+            "K8S_AUTH_API_KEY": plane.token("planner"),
+            "K8S_AUTH_VERIFY_SSL": "True",
+            "K8S_AUTH_SSL_CA_CERT": str(authority),
+        }
+        return controller.with_credential(credential, {"staging": {}})
+
+    def test_a_service_accounts_token(self, one: Controller, planes: dict[str, ControlPlane]) -> None:
+        job = one.launch("plan", ANSWERS)
+        assert job.code == 0, job.output
+        assert job.artifacts["netguard_plan"]["staging"]["cluster_uid"] == planes["staging"].kube_system_uid
+        assert one.credential["K8S_AUTH_API_KEY"] not in job.output
+
+    def test_beside_a_context_of_the_inventory_it_is_refused(self, one: Controller) -> None:
+        one.hosts = {"staging": {"ignite_lockdown_context": "staging"}}
+        job = one.launch("plan", ANSWERS)
+        assert job.code != 0
+        assert "option context names a kubeconfig and environment variable K8S_AUTH_HOST" in job.told
+
+    def test_none_at_all_is_refused(self, one: Controller) -> None:
+        one.credential = {}
+        job = one.launch("plan", ANSWERS)
+        assert job.code != 0
+        assert "The job has no credential of a cluster" in job.told
