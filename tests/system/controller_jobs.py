@@ -138,7 +138,7 @@ class Controller:
         command = [sys.executable, "-m", "ansible_runner", "run", str(place), "--ident", "job"]
         done = subprocess.run(
             [*command, "--playbook", template["playbook"]],
-            env=_outside(),
+            env=outside(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -171,11 +171,12 @@ def inject(kind: Json, inputs: Json, folder: Path) -> dict[str, str]:
 
 def galaxy(*arguments: str | Path) -> None:
     command = [sys.executable, "-m", "ansible", "galaxy", "collection", *map(str, arguments)]
-    subprocess.run(command, env=_outside(), check=True, capture_output=True, timeout=JOB_SECONDS)
+    subprocess.run(command, env=outside(), check=True, capture_output=True, timeout=JOB_SECONDS)
 
 
 def install(folder: Path, collections: Path) -> Path:
     """Build the collection's tarball and install it; the tarball's path."""
+    folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob("*.tar.gz")):
         galaxy("build", SOURCE, "--output-path", folder)
     (tarball,) = folder.glob("*.tar.gz")
@@ -192,7 +193,7 @@ def _clone(origin: Path, target: Path) -> None:
     subprocess.run(["git", "clone", "-q", str(origin), str(target)], check=True, capture_output=True)
 
 
-def _outside() -> dict[str, str]:
+def outside() -> dict[str, str]:
     """This environment without the checkout's own collection, and without a way to any cluster."""
     env = {name: value for name, value in scrubbed_env("").items() if not name.startswith(("ANSIBLE_", "PYTHONPATH"))}
     del env["K8S_AUTH_KUBECONFIG"]
