@@ -58,6 +58,7 @@ def test_every_kind_of_object_passes_its_modules_spec(objects: Objects) -> None:
     names = [(module, options["name"]) for module, options in objects.made]
     assert len(set(names)) == len(names)
     assert UNSEEN.splitlines()[1] not in objects.output
+    assert "[WARNING]" not in objects.output
     (credential,) = objects.of("credential").values()
     assert credential["inputs"] == {"kubeconfig": UNSEEN}
 
