@@ -42,7 +42,11 @@ class _Data(yaml.SafeLoader):
     """Reads what Ansible would keep from being a template."""
 
 
-_Data.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+def _as_it_is(loader: _Data, node: yaml.ScalarNode) -> t.Any:
+    return loader.construct_scalar(node)
+
+
+_Data.add_constructor("!unsafe", _as_it_is)
 
 
 def objects(name: str) -> t.Any:

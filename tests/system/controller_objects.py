@@ -67,6 +67,7 @@ def configure(folder: Path, settings: Json) -> tuple[subprocess.CompletedProcess
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([str(without_api(folder / "collections")), str(COLLECTIONS)]),
         "ANSIBLE_CONFIG": str(Path(__file__).with_name("ansible.cfg")),
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "NETGUARD_RECORD": str(record),
     }

@@ -74,9 +74,8 @@ def test_a_question_is_as_the_controller_wants_it(survey: str, question: Json) -
         assert set(chosen) <= set(question["choices"])
         assert kind == "multiselect" or len(chosen) <= 1
     elif default != "":
-        size = default if kind in ("integer", "float") else len(str(default))
-        assert size is not None
-        assert question.get("min", 0) <= size <= question.get("max", size)
+        size = float(default) if kind in ("integer", "float") else float(len(default))
+        assert float(question.get("min", 0)) <= size <= float(question.get("max", size))
     elif kind == "text":
         # An optional question that is left empty must not be too short.
         assert question["required"] or not question.get("min")
