@@ -97,8 +97,6 @@ def test_job_templates_name_what_is_there(objects: Objects) -> None:
         assert template["organization"] == SETTINGS["netguard_awx_organization"]
     for host in objects.of("host").values():
         assert host["inventory"] in objects.of("inventory")
-    for project in objects.of("project").values():
-        assert project["default_environment"] in objects.of("execution_environment")
 
 
 def test_every_playbook_of_the_project_has_its_template(objects: Objects) -> None:
