@@ -46,7 +46,8 @@ options:
   validate_certs:
     description:
       - Whether to verify the API server's certificate. Verified when not set.
-      - Only the task can switch this off. Where E(K8S_AUTH_VERIFY_SSL) or the kubeconfig does, the module fails.
+      - Only the task can switch this off, which is a warning. Where E(K8S_AUTH_VERIFY_SSL) or the kubeconfig does,
+        the module fails.
     type: bool
     aliases: [verify_ssl]
   proxy:

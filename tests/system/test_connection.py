@@ -323,6 +323,57 @@ class TestRights:
         assert not ask({**admin, **groups}, home=home).failed
 
 
+class TestController:
+    """What the Kubernetes credential of an automation controller puts into a job's environment."""
+
+    def injected(self, question: ControlPlane, folder: Path, token: str, *, authority: bool = True) -> dict[str, str]:
+        found = {"K8S_AUTH_HOST": question.urls[0], "K8S_AUTH_API_KEY": token, "K8S_AUTH_VERIFY_SSL": "False"}
+        if authority:
+            path = write(folder, question.authority.decode(), "injected-ca")
+            found |= {"K8S_AUTH_VERIFY_SSL": "True", "K8S_AUTH_SSL_CA_CERT": path}
+        return found
+
+    def test_a_service_accounts_token(self, question: ControlPlane, home: Path, reader_token: str) -> None:
+        found = ask(home=home, **self.injected(question, home, reader_token))
+        assert found["cluster"]["uid"] == question.kube_system_uid
+        assert reader_token not in found.output
+
+    def test_no_authority_no_connection(self, question: ControlPlane, home: Path, reader_token: str) -> None:
+        """Without a CA the controller switches verification off, even where its credential says "verify"."""
+        environment = self.injected(question, home, reader_token, authority=False)
+        outcome = ask(home=home, **environment)
+        assert outcome.failure["code"] == "tls_verification_off"
+        assert "AWX does so when its credential holds no CA" in outcome.failure["why"]
+        assert reader_token not in outcome.output
+        authority = write(home, question.authority.decode(), "ca.crt")
+        assert not ask({"ca_cert": authority, "validate_certs": True}, home=home, **environment).failed
+
+    def test_accepting_that_is_told_loudly(self, question: ControlPlane, home: Path, reader_token: str) -> None:
+        environment = self.injected(question, home, reader_token, authority=False)
+        outcome = ask({"validate_certs": False}, home=home, **environment)
+        assert f"The certificate of {question.urls[0]} was not verified" in str(outcome["warnings"])
+
+    @pytest.mark.parametrize("option", ["kubeconfig", "context"])
+    def test_beside_a_kubeconfig_of_the_inventory_it_is_refused(
+        self, question: ControlPlane, home: Path, reader_token: str, option: str
+    ) -> None:
+        options = {"kubeconfig": str(question.kubeconfig), "context": "lab"}
+        outcome = ask({option: options[option]}, home=home, **self.injected(question, home, reader_token))
+        assert outcome.failure["code"] == "contradicting_auth"
+        assert f"option {option}" in outcome.failure["why"]
+        assert "K8S_AUTH_HOST" in outcome.failure["why"]
+
+    def test_two_credentials_are_refused(self, question: ControlPlane, home: Path, reader_token: str) -> None:
+        both = {**self.injected(question, home, reader_token), "K8S_AUTH_KUBECONFIG": str(question.kubeconfig)}
+        assert ask(home=home, **both).failure["code"] == "contradicting_auth"
+
+    def test_one_that_holds_nothing_is_refused(self, question: ControlPlane, home: Path) -> None:
+        (home / ".kube").mkdir()
+        write(home / ".kube", question.kubeconfig.read_text())
+        nothing = {"K8S_AUTH_HOST": "", "K8S_AUTH_API_KEY": "", "K8S_AUTH_VERIFY_SSL": "True"}
+        assert ask(home=home, **nothing).failure["code"] == "contradicting_auth"
+
+
 class TestAnsible:
     """Through ansible-playbook, as users run it."""
 

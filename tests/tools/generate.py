@@ -4,7 +4,8 @@
 """Write what follows from the role's argument specs and the table of rights; with --check, fail where a file differs.
 
 The specs give the role's defaults, the list of variables that the role knows, the playbooks'
-argument specs and the tables in the READMEs. The table of rights gives the RBAC manifests and their page.
+argument specs and the tables in the READMEs; with the list of questions also the surveys, and
+what the filter for their answers knows. The table of rights gives the RBAC manifests and their page.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 import rights
+import surveys
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +25,11 @@ ROLE = Path("roles/ignite_lockdown")
 SPECS = ROLE / "meta" / "argument_specs.yml"
 READMES = (Path("README.md"), ROLE / "README.md")
 BEGIN, END = "<!-- generated: variables -->", "<!-- /generated -->"
+QUESTIONS = Path("extensions/awx/survey.yml")
+SURVEYS = Path("extensions/awx/controller/surveys.yml")
+ANSWERS = Path("plugins/module_utils/_core/survey_questions.py")
+AWX = Path("docs/awx.md")
+SURVEY_SOURCES = f"{QUESTIONS.as_posix()} and the role's argument specs"
 
 # Entry point of the role -> playbook.
 PLAYBOOKS = {
@@ -178,16 +185,62 @@ def _meaning(spec: dict[str, t.Any]) -> str:
     return (f"{plain} One of {choices}." if choices else plain).replace("|", "\\|")
 
 
+def _plain_meaning(spec: dict[str, t.Any]) -> str:
+    return _meaning({key: value for key, value in spec.items() if key != "choices"}).replace("`", "")
+
+
 def _code(match: re.Match[str]) -> str:
     """A name in code type; of an option of another plugin or of an entry only its own name."""
     name = re.split(r"#.*:|\[\]\.", match[1])[-1]
     return f"`{name}`"
 
 
-def readme(text: str, specs: Specs) -> str:
+def between_marks(text: str, tables: str) -> str:
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
-    return f"{head}{begin}\n\n{tables(specs)}\n\n{end}{tail}" if begin and end else text
+    return f"{head}{begin}\n\n{tables}\n\n{end}{tail}" if begin and end else text
+
+
+def questions(specs: Specs, text: str) -> surveys.Source:
+    """What the surveys are made of."""
+    asked = yaml.safe_load(text)
+    every = {name: spec for name, (spec, _) in specs.every_option().items()}
+    read = {entry_point: specs.options(entry_point) for entry_point in specs.entry_points}
+    return surveys.Source(asked["questions"], asked["surveys"], every, read, _plain_meaning)
+
+
+def answers(source: surveys.Source) -> str:
+    """What the filter for answers knows, as a Python module."""
+    note = NOTE.format(source=SURVEY_SOURCES)
+    kinds = [f'    "{name}": "{kind}",' for name, kind in surveys.kinds(source).items()]
+    flags = []
+    for name, options in surveys.flags(source).items():
+        flags += [f'    "{name}": (', *(f'        "{option}",' for option in options), "    ),"]
+    lines = [
+        *HEADER.removeprefix("---\n").splitlines(),
+        note.rstrip(),
+        '"""What a survey asks for: the type of each option, and the options behind a question for several."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "QUESTIONS: dict[str, str] = {",
+        *kinds,
+        "}",
+        "FLAGS: dict[str, tuple[str, ...]] = {",
+        *flags,
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def survey_files(root: Path, specs: Specs) -> dict[Path, str]:
+    source = questions(specs, (root / QUESTIONS).read_text())
+    note = NOTE.format(source=SURVEY_SOURCES)
+    files = {SURVEYS: HEADER + note + dump(surveys.variables(source)), ANSWERS: answers(source)}
+    if (root / AWX).is_file():
+        head = ("Variable", "Widget", "Starts with", "Surveys", "Option")
+        files[AWX] = between_marks((root / AWX).read_text(), _table(head, list(surveys.table(source))))
+    return files
 
 
 def wanted(root: Path) -> dict[Path, str]:
@@ -201,8 +254,8 @@ def wanted(root: Path) -> dict[Path, str]:
         files[Path("playbooks") / f"{playbook}.meta.yml"] = playbook_specs(specs, entry_point)
     for path in READMES:
         if (root / path).is_file():
-            files[path] = readme((root / path).read_text(), specs)
-    return {**files, **rights.files()}
+            files[path] = between_marks((root / path).read_text(), tables(specs))
+    return {**files, **survey_files(root, specs), **rights.files()}
 
 
 def differing(root: Path) -> list[Path]:

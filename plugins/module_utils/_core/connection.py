@@ -58,6 +58,7 @@ def resolve(task: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Connec
     origin = {name: _label(name, name in given) for name in merged}
     _refuse_mixture(merged, origin)
     _refuse_halves(merged, origin)
+    _refuse_nothing(merged, environ)
     verify_tls = _verify_tls(given, inherited)
     if isinstance(merged.get("impersonate_groups"), str):
         merged["impersonate_groups"] = [part.strip() for part in merged["impersonate_groups"].split(",")]
@@ -107,6 +108,16 @@ def _refuse_halves(merged: t.Mapping[str, t.Any], origin: t.Mapping[str, str]) -
             raise _contradiction(f"{origin[present]} is set without {missing}", f"Set {missing} too")
     if "api_key" in merged and "username" in merged:
         raise _contradiction(f"{origin['api_key']} and {origin['username']} are both set", "Keep one of the two")
+
+
+def _refuse_nothing(merged: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> None:
+    """A credential that was filled with nothing must not lead to whatever cluster is the default."""
+    empty = [ENVIRONMENT[name] for name in ("kubeconfig", "host", "api_key") if environ.get(ENVIRONMENT[name]) == ""]
+    if empty and not any(name in merged for name in _IDENTITY):
+        raise _contradiction(
+            f"{' and '.join(empty)} set to an empty text, and nothing else names a cluster",
+            f"Give the credential its values, or unset {' and '.join(empty)} to use the default kubeconfig",
+        )
 
 
 def _verify_tls(given: t.Mapping[str, t.Any], inherited: t.Mapping[str, str]) -> bool:

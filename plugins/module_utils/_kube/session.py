@@ -48,6 +48,7 @@ class Session:
         self.host = self.transport.host
         self.connect_timeout = connect_timeout
         self.source = connection.source
+        self.insecure = connection.insecure_by_task
         self._clock_offset: float = 0.0
 
     @classmethod
@@ -187,6 +188,7 @@ class NoSession(Session):
 
     def __init__(self) -> None:
         self.host = self.source = ""
+        self.insecure = False
 
     def request(
         self,

@@ -60,7 +60,17 @@ class Contract(t.NamedTuple):
     def fulfil(self, params: Params, *, check_mode: bool) -> Result:
         """Open the session and do the work. Raises LockdownError, and nothing else for bad input."""
         session = _session(params) if self.connects(params) else NoSession()
-        return self.work(session, params, check_mode)
+        result = self.work(session, params, check_mode)
+        if session.insecure:
+            result["warnings"] = [*result.get("warnings", []), _insecure(session.host)]
+        return result
+
+
+def _insecure(host: str) -> str:
+    return (
+        f"The certificate of {host} was not verified (validate_certs: false): "
+        "whoever answers there gets the credentials and decides what is read"
+    )
 
 
 def _session(params: Params) -> Session:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 
-from gate import plane
+from gate import awx, plane
 from gate.context import Context, for_cell, for_tools
 from gate.locks import lock
 from gate.paths import BUILD, LOGS
@@ -35,6 +35,7 @@ def unit(cell: str, arguments: Sequence[str] = ()) -> int:
 
 def system(cell: str, arguments: Sequence[str] = ()) -> int:
     """Run the tests that drive real playbooks against control planes of their own."""
+    awx.collection()  # the tests take it out of the cache
     return _pytest("system", cell, arguments)
 
 

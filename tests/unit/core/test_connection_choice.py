@@ -72,6 +72,14 @@ def test_contradictions_name_both_sides(
     assert all(part in str(error) for part in named)
 
 
+def test_a_credential_filled_with_nothing_does_not_lead_to_the_default() -> None:
+    for empty in (("K8S_AUTH_HOST", "K8S_AUTH_API_KEY"), ("K8S_AUTH_KUBECONFIG",)):
+        error = refused({}, dict.fromkeys(empty, ""))
+        assert error.code == "contradicting_auth"
+        assert all(name in error.why for name in empty)
+        assert resolve({"kubeconfig": "/a"}, dict.fromkeys(empty, "")).values == {"kubeconfig": "/a"}
+
+
 def test_a_contradiction_of_secrets_does_not_print_them() -> None:
     error = refused({"host": HOST, "api_key": "secret-one"}, {"K8S_AUTH_API_KEY": "secret-two"})
     assert "secret-" not in str(error)

@@ -19,6 +19,7 @@ from gate.tree import tracked_files
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = {"changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"}
 FILES = {
+    ".ansible-lint",  # tells Galaxy's importer what it cannot judge
     "ARCHITECTURE.md",
     "CHANGELOG.rst",
     "CODE_OF_CONDUCT.md",
@@ -31,6 +32,7 @@ FILES = {
 }
 BY_THE_BUILD = {"FILES.json", "MANIFEST.json"}
 STRAY = (
+    ".ansible/collections/x.py",
     ".venv/lib/site.py",
     "build/trees/unit/galaxy.yml",
     "dist/old.tar.gz",
