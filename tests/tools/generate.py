@@ -28,6 +28,7 @@ PLAYBOOKS = {
     "main": "lockdown",
     "verify": "verify",
     "render": "render",
+    "deploy": "deploy",
     "rollback": "rollback",
     "remove": "remove",
     "audit": "audit",

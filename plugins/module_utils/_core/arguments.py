@@ -114,6 +114,13 @@ _PROBE: _Table = (
     ("probe_timeout", "timeout", _seconds),
     ("verify_deadline", "deadline", _seconds),
 )
+_OBJECTS: _Table = (
+    _CLUSTER_UID,
+    _LOCK_TIMEOUT,
+    _SERVER_DRY_RUN,
+    ("deploy_adopt", "adopt", options.flag),
+    ("deploy_wait_timeout", "wait_timeout", _seconds),
+)
 _TOPOLOGY: _Table = (
     _CLUSTER_UID,
     ("pod_selector", "pod_selector", options.mapping),
@@ -156,6 +163,12 @@ TABLES: dict[str, dict[str, _Table]] = {
         "ignite_verdict": _VERDICT,
     },
     "render": {},
+    "deploy": {
+        "cluster_network_info": _RESOLVE,
+        "network_policies": _COMPARE,
+        "kube_objects": _OBJECTS,
+        "ignite_config_info": (_CLUSTER_UID,),
+    },
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
     "audit": {"cluster_network_info": _RESOLVE, "evidence_pack": _KEEP},

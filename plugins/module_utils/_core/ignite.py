@@ -28,6 +28,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows impo
 
 PREFIX = "ignite_lockdown_"
 PROFILES = ("standard", "minimal")
+DISCOVERIES = ("kubernetes", "dns")
 SERVERS = "servers"
 
 # Ignite's own defaults; a test compares them with those of the role.
@@ -83,11 +84,12 @@ def ignite_needs(given: Given) -> Needs:
     """
     needs = Needs()
     subject = _read(needs, _subject, given)
-    ports = _read(needs, _ports, given)
+    ports = _read(needs, read_ports, given)
     minimal = _read(needs, _is_minimal, given)
-    if subject is None or ports is None or minimal is None:
+    discovery = _read(needs, read_discovery, given)
+    if subject is None or ports is None or minimal is None or discovery is None:
         return needs
-    needs.flows = _server_flows(subject, ports, minimal)
+    needs.flows = _server_flows(subject, ports, minimal, discovery)
     if not minimal:
         needs.findings.append(Finding("dns_is_a_way_out", "note", f"{PREFIX}profile", _DNS_FINDING))
     clients = _entries(needs, given, "clients", partial(read_client, subject=subject, ports=ports))
@@ -124,7 +126,7 @@ def _subject(given: Given) -> Subject:
     return Subject(SERVERS, dict(selector or {}))
 
 
-def _ports(given: Given) -> dict[str, int]:
+def read_ports(given: Given) -> dict[str, int]:
     where = f"{PREFIX}ports"
     fields = {} if options.is_unset(given.get(where)) else options.mapping(given[where], where)
     options.reject_unknown(fields, DEFAULT_PORTS, where)
@@ -154,14 +156,25 @@ def _is_minimal(given: Given) -> bool:
     return profile == "minimal"
 
 
-def _server_flows(subject: Subject, ports: dict[str, int], minimal: bool) -> list[Flow]:
+def read_discovery(given: Given) -> str:
+    """How the servers find each other; by DNS they need no API server, and cannot do without DNS."""
+    where = f"{PREFIX}discovery"
+    word = given.get(where)
+    found = DISCOVERIES[0] if options.is_unset(word) else options.choice(word, where, DISCOVERIES)
+    if found == "dns" and given.get(f"{PREFIX}profile") == "minimal":
+        raise options.invalid(where, "it is dns, and profile minimal allows no DNS")
+    return found
+
+
+def _server_flows(subject: Subject, ports: dict[str, int], minimal: bool, discovery: str) -> list[Flow]:
     peer = Pods(pod_selector=subject.pod_selector)
     flows = [
         Flow(f"peers-{name}-{suffix}", direction, subject, peer, "TCP", ports[name], _PEER_REASONS[name])
         for name in _PEER_REASONS
         for direction, suffix in (("ingress", "in"), ("egress", "out"))
     ]
-    flows.append(Flow("api-server", "egress", subject, Target("api_server"), "TCP", None, _API_REASON))
+    if discovery == "kubernetes":
+        flows.append(Flow("api-server", "egress", subject, Target("api_server"), "TCP", None, _API_REASON))
     if not minimal:
         flows += [
             Flow(f"dns-{protocol.lower()}", "egress", subject, Target("dns"), protocol, None, _DNS_REASON)
