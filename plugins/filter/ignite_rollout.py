@@ -64,8 +64,8 @@ _value:
   contains:
     steps:
       description: >-
-        What is applied, one after the other, with C(kind) (V(stop), V(policies) or V(workload)), C(why) and
-        C(definitions).
+        What is applied, one after the other, with C(kind) (V(stop), V(policies) or V(workload)), C(why), C(definitions)
+        and their C(names), and whether policies of before are C(joined) with those that are wanted.
       type: list
       elements: dict
     restart:

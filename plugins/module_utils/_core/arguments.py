@@ -66,6 +66,10 @@ def _discovery_port(value: t.Any, where: str) -> int:
     return options.port(ports.get("discovery", DEFAULT_PORTS["discovery"]), f"{where}.discovery")
 
 
+def _wait_seconds(value: t.Any, where: str) -> int:
+    return options.integer(value, where, 1, _LONGEST_WAIT)
+
+
 _CLUSTER_UID = ("cluster_uid", "cluster_uid", options.text)
 _UNISOLATED = ("accept_unisolated_pods", "accept_unisolated_pods", options.flag)
 _LOCK_TIMEOUT = ("lock_timeout", "lock_timeout", _seconds)
@@ -116,10 +120,10 @@ _PROBE: _Table = (
 )
 _OBJECTS: _Table = (
     _CLUSTER_UID,
-    _LOCK_TIMEOUT,
     _SERVER_DRY_RUN,
-    ("deploy_adopt", "adopt", options.flag),
-    ("deploy_wait_timeout", "wait_timeout", _seconds),
+    ("deploy_adopt", "adopt", options.words),
+    ("deploy_wait", "wait", options.flag),
+    ("deploy_wait_timeout", "wait_timeout", _wait_seconds),
 )
 _TOPOLOGY: _Table = (
     _CLUSTER_UID,

@@ -34,7 +34,13 @@ class Step:
     joined: bool = False
 
     def as_dict(self) -> dict[str, t.Any]:
-        return {"kind": self.kind, "why": self.why, "definitions": self.definitions, "joined": self.joined}
+        return {
+            "kind": self.kind,
+            "why": self.why,
+            "definitions": self.definitions,
+            "joined": self.joined,
+            "names": [f"{item['kind']}/{item['metadata']['name']}" for item in self.definitions],
+        }
 
 
 @dataclass
