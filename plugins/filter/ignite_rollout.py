@@ -37,11 +37,6 @@ options:
     type: list
     elements: dict
     required: true
-  objects:
-    description: The other objects' changes, with C(kind), C(name) and C(action).
-    type: list
-    elements: dict
-    required: true
   live:
     description: The result of M(netguard.lockdown.ignite_config_info) for the Ignite that runs, if one does.
     type: dict
@@ -49,12 +44,16 @@ options:
     description: Whether all servers may be stopped.
     type: bool
     default: false
+  wait:
+    description: Whether the run waits for the pods. Without it, nothing is taken away that may still be needed.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
 - name: Show the order
   ansible.builtin.debug:
-    msg: "{{ (deployment | netguard.lockdown.ignite_rollout(objects, policies, [], [])).steps | map(attribute='why') }}"
+    msg: "{{ (deployment | netguard.lockdown.ignite_rollout(objects, policies, [])).steps | map(attribute='why') }}"
 """
 
 RETURN = r"""
@@ -80,7 +79,6 @@ _value:
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.rollout_order import Change, order
 
 Records = t.Sequence[dict[str, t.Any]]
@@ -91,19 +89,18 @@ def ignite_rollout(
     workload: Records,
     definitions: Records,
     policies: Records,
-    objects: Records,
     live: t.Mapping[str, t.Any] | None = None,
-    full_restart: t.Any = False,
+    full_restart: bool = False,
+    wait: bool = True,
 ) -> dict[str, t.Any]:
     change = Change(
         deployment=deployment,
         workload=workload,
         definitions=definitions,
         policies=policies,
-        objects=objects,
         live=live or None,
-        full_restart=not options.is_unset(full_restart)
-        and options.flag(full_restart, "ignite_lockdown_deploy_full_restart"),
+        full_restart=full_restart,
+        waits=wait,
     )
     return order(change).as_record()
 

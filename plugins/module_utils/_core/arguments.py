@@ -125,6 +125,10 @@ _OBJECTS: _Table = (
     ("deploy_wait", "wait", options.flag),
     ("deploy_wait_timeout", "wait_timeout", _wait_seconds),
 )
+_ORDER: _Table = (
+    ("deploy_full_restart", "full_restart", options.flag),
+    ("deploy_wait", "wait", options.flag),
+)
 _TOPOLOGY: _Table = (
     _CLUSTER_UID,
     ("pod_selector", "pod_selector", options.mapping),
@@ -172,6 +176,7 @@ TABLES: dict[str, dict[str, _Table]] = {
         "network_policies": _COMPARE,
         "kube_objects": _OBJECTS,
         "ignite_config_info": (_CLUSTER_UID,),
+        "ignite_rollout": _ORDER,
     },
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
@@ -200,6 +205,8 @@ class Arguments:
     probes: dict[str, t.Any] | None = None
     topology: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
+    proves: bool = True
+    create_namespace: bool = False
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
@@ -210,6 +217,8 @@ class Arguments:
             "probes": self.probes,
             "topology": self.topology,
             "fail_on": list(self.fail_on),
+            "proves": self.proves,
+            "create_namespace": self.create_namespace,
             "errors": [str(error) for error in self.errors],
         }
 
@@ -227,6 +236,7 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
         *_audit_steps(arguments, given, entry_point),
+        *_deploy_steps(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -302,6 +312,24 @@ def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[
         arguments.fail_on = FAIL_ON[options.choice("fail" if options.is_unset(word) else word, where, tuple(FAIL_ON))]
 
     return probes, topology, fail_on
+
+
+def _deploy_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:
+    if entry_point != "deploy":
+        return ()
+
+    def proves() -> None:
+        arguments.proves = _flag(given, "deploy_verify", True) and _flag(given, "deploy_wait", True)
+
+    def create_namespace() -> None:
+        arguments.create_namespace = _flag(given, "deploy_create_namespace", False)
+
+    return proves, create_namespace
+
+
+def _flag(given: Given, name: str, unset: bool) -> bool:
+    word = given.get(f"{PREFIX}{name}")
+    return unset if options.is_unset(word) else options.flag(word, f"{PREFIX}{name}")
 
 
 def _result(given: Given, name: str) -> dict[str, t.Any] | None:

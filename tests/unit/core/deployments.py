@@ -112,7 +112,6 @@ def environment() -> jinja2.Environment:
     made = jinja2.Environment(  # noqa: S701
         loader=jinja2.FileSystemLoader(folders),
         trim_blocks=True,
-        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     made.filters["to_json"] = json.dumps

@@ -13,6 +13,7 @@ import copy
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import PREFIX
 
@@ -20,7 +21,7 @@ Record = t.Mapping[str, t.Any]
 Object = dict[str, t.Any]
 
 STOP, POLICIES, WORKLOAD = "stop", "policies", "workload"
-_UNCHANGED = ("none", "unchanged")
+_UNCHANGED = "none"
 _LISTS = ("ingress", "egress")
 
 
@@ -63,15 +64,16 @@ class Change:
 
     :arg policies: the policies' changes as module network_policies plans them; empty where it was not asked.
     :arg live: what module ignite_config_info says of the Ignite that runs; None where there is none.
+    :arg waits: whether the run waits for the pods. What may still be needed is never taken away before.
     """
 
     deployment: Record
     workload: t.Sequence[Object]
     definitions: t.Sequence[Object]
     policies: t.Sequence[Record]
-    objects: t.Sequence[Record]
     live: Record | None
     full_restart: bool
+    waits: bool
 
 
 def order(change: Change) -> Order:
@@ -85,6 +87,8 @@ def order(change: Change) -> Order:
     restart = list(_incompatible(live, change.deployment))
     if restart and not change.full_restart:
         errors.append(_needs_restart(restart, change.deployment))
+    if restart and not change.waits:
+        errors.append(options.invalid(f"{PREFIX}deploy_wait", "a full restart has to wait until all servers have stopped"))
     if errors:
         return Order(restart=restart, errors=errors)
     if restart:
@@ -114,16 +118,14 @@ def _restart_steps(change: Change) -> list[Step]:
 
 
 def _rolling_steps(change: Change) -> list[Step]:
-    rolls = any(item["action"] not in _UNCHANGED for item in change.objects)
-    differs = any(item["action"] not in _UNCHANGED for item in change.policies)
+    """The workload's step comes even where it changes nothing: a run before may not have waited for its pods."""
     workload = Step(WORKLOAD, "pods are replaced one by one", list(change.workload))
-    last = Step(POLICIES, "what Ignite needs, and no more", list(change.definitions))
-    if not rolls:
-        return [last]
-    if not differs:
+    if all(item["action"] == _UNCHANGED for item in change.policies):
         return [workload]
     both = joined(change.definitions, change.policies)
-    return [Step(POLICIES, "what the servers need before and after the change", both, joined=True), workload, last]
+    first = Step(POLICIES, "what the servers need before and after the change", both, joined=True)
+    last = Step(POLICIES, "what Ignite needs, and no more", list(change.definitions))
+    return [first, workload, *([last] if change.waits else [])]
 
 
 def _impossible(live: Record, meant: Record) -> t.Iterator[LockdownError]:
