@@ -54,12 +54,11 @@ _value:
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.agreement import compare
 
+def ignite_agreement(objects: t.Sequence[t.Mapping[str, t.Any]], deployment: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    # Ansible imports every filter to find one.
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.agreement import compare  # noqa: PLC0415
 
-def ignite_agreement(
-    objects: t.Sequence[t.Mapping[str, t.Any]], deployment: t.Mapping[str, t.Any]
-) -> dict[str, t.Any]:
     return compare(objects, deployment).as_record()
 
 

@@ -29,8 +29,8 @@ options:
     required: true
   targets:
     description: >-
-      The result of M(netguard.lockdown.cluster_network_info). Without it the variables are judged, and the address of the
-      API server stays empty.
+      The result of M(netguard.lockdown.cluster_network_info). Without it the variables are judged, and the address of
+      the API server stays empty.
     type: dict
 seealso:
   - plugin: netguard.lockdown.ignite_agreement
@@ -63,12 +63,13 @@ _value:
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.deployment import work_out
-
 
 def ignite_deployment(
     given: t.Mapping[str, t.Any], flows: t.Sequence[t.Mapping[str, t.Any]], targets: t.Any = None
 ) -> dict[str, t.Any]:
+    # Ansible imports every filter to find one.
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.deployment import work_out  # noqa: PLC0415
+
     return work_out(given, flows, targets).as_record()
 
 

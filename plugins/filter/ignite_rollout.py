@@ -33,7 +33,8 @@ options:
     elements: dict
     required: true
   policies:
-    description: The policies' changes (RV(netguard.lockdown.network_policies#module:policies)), empty if there is no namespace.
+    description: >-
+      The policies' changes (RV(netguard.lockdown.network_policies#module:policies)), empty if there is no namespace.
     type: list
     elements: dict
     required: true
@@ -79,8 +80,6 @@ _value:
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.rollout_order import Change, order
-
 Records = t.Sequence[dict[str, t.Any]]
 
 
@@ -93,6 +92,9 @@ def ignite_rollout(
     full_restart: bool = False,
     wait: bool = True,
 ) -> dict[str, t.Any]:
+    # Ansible imports every filter to find one.
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.rollout_order import Change, order  # noqa: PLC0415
+
     change = Change(
         deployment=deployment,
         workload=workload,

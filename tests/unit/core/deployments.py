@@ -107,7 +107,7 @@ def template(name: str, **variables: t.Any) -> str:
 
 @cache
 def environment() -> jinja2.Environment:
-    """As Ansible's, with those of its filters that the templates use. What is not escaped by a template stays as it is."""
+    """As Ansible's, with those of its filters that the templates use."""
     folders = [ROLE / "templates", ROLE / "templates" / "deploy"]
     made = jinja2.Environment(  # noqa: S701
         loader=jinja2.FileSystemLoader(folders),
@@ -115,7 +115,9 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters["to_json"] = json.dumps
-    made.filters["combine"] = lambda one, *others: {key: value for each in (one, *others) for key, value in each.items()}
+    made.filters["combine"] = lambda one, *others: {
+        key: value for each in (one, *others) for key, value in each.items()
+    }
     made.filters["hash"] = lambda text, _kind: hashlib.sha256(text.encode()).hexdigest()
     made.globals["undef"] = _undef
     return made

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rendered configuration and the rendered policies say the same, whatever the ports, and the reader would notice."""
+"""The rendered configuration and the rendered policies say the same, whatever the ports; the reader would notice."""
 
 from __future__ import annotations
 

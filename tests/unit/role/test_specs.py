@@ -16,7 +16,13 @@ import yaml
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients, verdict
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import DEFAULT_PORTS, PREFIX, PROFILES
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.settings import read_settings
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import (
+    DEFAULT_PORTS,
+    DISCOVERIES,
+    PREFIX,
+    PROFILES,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "ignite_lockdown"
@@ -67,6 +73,7 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("playbooks/lockdown.meta.yml"),
         Path("playbooks/verify.meta.yml"),
         Path("playbooks/render.meta.yml"),
+        Path("playbooks/deploy.meta.yml"),
         Path("playbooks/audit.meta.yml"),
     }
     (tmp_path / "playbooks" / "remove.meta.yml").unlink()
@@ -106,6 +113,7 @@ def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
     assert spec("ports")["default"] == DEFAULT_PORTS
     assert {name: option["default"] for name, option in spec("ports")["options"].items()} == DEFAULT_PORTS
     assert tuple(spec("profile")["choices"]) == PROFILES
+    assert tuple(spec("discovery")["choices"]) == DISCOVERIES
     entries = spec("clients")["options"]
     assert tuple(entries["kind"]["choices"]) == clients.KINDS
     assert set(entries) == set(clients.CLIENT_KEYS)
@@ -122,11 +130,25 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "verify", "rollback", "remove", "audit", "verify_evidence"]
+        assert users == ["main", "verify", "deploy", "rollback", "remove", "audit", "verify_evidence"]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
     ]
+
+
+def _deployment_variables() -> set[str]:
+    """What is read where a deployment is worked out, seen by handing it a mapping that notes its keys."""
+
+    class Noting(dict[str, t.Any]):
+        seen: t.ClassVar[set[str]] = set()
+
+        def get(self, key: str, default: t.Any = None) -> t.Any:
+            self.seen.add(key)
+            return super().get(key, default)
+
+    read_settings(Noting({f"{PREFIX}pod_selector": {"matchLabels": {"app": "ignite"}}}))
+    return Noting.seen | {f"{PREFIX}deploy_create_namespace", f"{PREFIX}deploy_verify"}
 
 
 @pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
@@ -136,12 +158,21 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
     connection = {PREFIX + name for name in (*ENVIRONMENT, "connect_timeout", "request_timeout")}
     flows = {
         PREFIX + name
-        for name in ("pod_selector", "ports", "clients", "extra_flows", "forbidden", "profile", "minimal_confirmed")
+        for name in (
+            "pod_selector",
+            "ports",
+            "clients",
+            "extra_flows",
+            "forbidden",
+            "discovery",
+            "profile",
+            "minimal_confirmed",
+        )
     }
     own = {
         PREFIX + name
         for name in ("namespace", "instance", "targets", "render_dir", "remove_confirmed", "probes", "topology")
-    } | {f"{PREFIX}audit_fail_on"}
+    } | {f"{PREFIX}audit_fail_on", *_deployment_variables()}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own

@@ -33,6 +33,7 @@ _API_NAME = "kubernetes.default.svc"
 _DEFAULT_DISCOVERY = 47500
 _LOCAL = "127.0.0.1"
 _PROBE_PERIOD = 5  # seconds
+_BLUNT_SECONDS = 30
 _KUBERNETES, _REST = "ignite-kubernetes", "ignite-rest-http"
 # Ports that clients may dial through the Service; servers and thick clients dial pods.
 _SERVED = ("thin_client", "connector", "rest")
@@ -113,6 +114,8 @@ def _record(
             "path": features.probe_path(settings.version),
             "period": _PROBE_PERIOD,
             "starts": -(-settings.startup_seconds // _PROBE_PERIOD),
+            # A pod that calls itself ready too early does not hurry a rollout.
+            "min_ready": _BLUNT_SECONDS if features.probe_is_blunt(settings.version, settings.authentication) else 0,
         },
     }
 
@@ -126,9 +129,7 @@ def _check_port(settings: Settings, mode: str, ports: dict[str, int]) -> None:
         )
 
 
-def _finder(
-    settings: Settings, ports: dict[str, int], mode: str, name: str, namespace: str, api_url: str
-) -> Record:
+def _finder(settings: Settings, ports: dict[str, int], mode: str, name: str, namespace: str, api_url: str) -> Record:
     port = ports["discovery"]
     return {
         "mode": mode,
@@ -184,6 +185,9 @@ def _findings(settings: Settings) -> t.Iterator[Finding]:
     if settings.authentication:
         message = "a new cluster has user ignite with a password that everybody knows; change it before clients come"
         yield Finding("default_password", "warning", f"{PREFIX}deploy_authentication", message)
+    if features.probe_is_blunt(settings.version, settings.authentication):
+        message = f"with authentication, {settings.version} answers probes before it has joined; 2.14 and newer do not"
+        yield Finding("early_probe", "warning", f"{PREFIX}deploy_authentication", message)
     if settings.tls is None:
         message = "without TLS, whoever reads the pods' network reads the data; the policies only say who may connect"
         yield Finding("no_tls", "note", f"{PREFIX}deploy_tls_secret", message)

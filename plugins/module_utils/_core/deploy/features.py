@@ -11,6 +11,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Image, Version
 
 _IGNORES_HOST_NAME = Version(2, 14)  # until peers' names are no longer resolved at all
+_PROBE_WITHOUT_LOGIN = Version(2, 14)
 _NO_JAVA_8 = Version(2, 17)
 _KNOWS_JAVA_17 = Version(2, 13)
 _MODULES = 9  # the first Java with modules
@@ -53,3 +54,8 @@ def ignores_host_name(version: Version) -> bool:
 def probe_path(version: Version) -> str:
     """What REST answers only when the node has started and joined; before that, requests hang."""
     return f"/ignite?cmd={'probe' if version >= versions.REST_PROBE else 'version'}"
+
+
+def probe_is_blunt(version: Version, authentication: bool) -> bool:
+    """Whether REST refuses the probe for want of a login, with an answer that the kubelet takes for a good one."""
+    return authentication and version < _PROBE_WITHOUT_LOGIN

@@ -87,8 +87,10 @@ def order(change: Change) -> Order:
     restart = list(_incompatible(live, change.deployment))
     if restart and not change.full_restart:
         errors.append(_needs_restart(restart, change.deployment))
-    if restart and not change.waits:
-        errors.append(options.invalid(f"{PREFIX}deploy_wait", "a full restart has to wait until all servers have stopped"))
+    if restart and change.full_restart and not change.waits:
+        errors.append(
+            options.invalid(f"{PREFIX}deploy_wait", "a full restart has to wait until all servers have stopped")
+        )
     if errors:
         return Order(restart=restart, errors=errors)
     if restart:
