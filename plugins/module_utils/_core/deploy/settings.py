@@ -80,9 +80,11 @@ class _Reader:
         value = self.given.get(_DEPLOY + name)
         if options.is_unset(value):
             return unset
-        with options.collected(self.errors):
+        try:
             return reader(value, _DEPLOY + name)
-        return unset
+        except LockdownError as error:
+            self.errors.append(error)
+            return unset
 
 
 def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
@@ -126,20 +128,25 @@ def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
 
 
 def _version(reader: _Reader, image: str) -> Version | None:
+    word = reader.read("version", versions.read_version, None)
+    try:
+        return _known_version(image, word) if image else word
+    except LockdownError as error:
+        reader.errors.append(error)
+        return None
+
+
+def _known_version(image: str, word: Version | None) -> Version:
     """The version that the tag tells, or the user; the two must not contradict each other."""
-    with options.collected(reader.errors):
-        told = Image.of(image).version if image else None
-        word = reader.read("version", versions.read_version, None)
-        where = f"{_DEPLOY}version"
-        if image and not (word or told):
-            raise options.invalid(where, f"it is not set, and the tag of {image} does not begin with a version")
-        if word and told and word != told:
-            raise options.invalid(where, f"it is {word}, and the tag of {image} says {told}")
-        found = word or told
-        if found and not versions.is_known(found):
-            raise options.invalid(where, f"{found} is not among the versions that can be deployed (2.9 to 2.17)")
-        return found
-    return None
+    told, where = Image.of(image).version, f"{_DEPLOY}version"
+    if word and told and word != told:
+        raise options.invalid(where, f"it is {word}, and the tag of {image} says {told}")
+    found = word or told
+    if found is None:
+        raise options.invalid(where, f"it is not set, and the tag of {image} does not begin with a version")
+    if not versions.is_known(found):
+        raise options.invalid(where, f"{found} is not among the versions that can be deployed (2.9 to 2.17)")
+    return found
 
 
 def _selector(given: Given) -> dict[str, str]:
