@@ -60,6 +60,9 @@ _value:
     cluster_network_info:
       description: Further arguments for module M(netguard.lockdown.cluster_network_info).
       type: dict
+    enforcement_canary:
+      description: Further arguments for module M(netguard.lockdown.enforcement_canary).
+      type: dict
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
       type: dict
@@ -103,6 +106,9 @@ _value:
       description: Verdicts at which entry point V(audit) fails.
       type: list
       elements: str
+    canary:
+      description: When entry point V(main) proves that policies are enforced.
+      type: str
     errors:
       description: What is wrong, as sentences. Empty if all is well.
       type: list

@@ -100,6 +100,14 @@ _APPLY: _Table = (
     ("accept_foreign_policies", "accept_foreign_policies", options.words),
     ("accept_no_pods", "accept_no_pods", options.flag),
 )
+_CANARY: _Table = (
+    _CLUSTER_UID,
+    ("pod_selector", "pod_selector", options.mapping),
+    ("canary_namespace", "canary_namespace", options.dns_label),
+    ("canary_start_timeout", "start_timeout", _seconds),
+    ("canary_deadline", "deadline", _seconds),
+    ("accept_unproven_canary", "accept_inconclusive", options.flag),
+)
 _ROLL_BACK: _Table = (
     _CLUSTER_UID,
     _UNISOLATED,
@@ -162,7 +170,7 @@ _VERIFY_EVIDENCE: _Table = (
 
 # Entry point of the role -> plugin -> what it is given.
 TABLES: dict[str, dict[str, _Table]] = {
-    "main": {"cluster_network_info": _RESOLVE, "network_policies": _APPLY},
+    "main": {"cluster_network_info": _RESOLVE, "enforcement_canary": _CANARY, "network_policies": _APPLY},
     "verify": {
         "cluster_network_info": _RESOLVE_ALL,
         "network_policies": _COMPARE,
@@ -189,6 +197,7 @@ TABLES: dict[str, dict[str, _Table]] = {
 ENTRY_POINTS = tuple(TABLES)
 PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
 
+CANARY = ("never", "changes", "always")
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
 _WITHOUT_INSTANCE = ("verify_evidence",)
 _DIRECTORIES = {
@@ -210,6 +219,7 @@ class Arguments:
     fail_on: tuple[str, ...] = ()
     proves: bool = True
     create_namespace: bool = False
+    canary: str = CANARY[0]
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
@@ -222,6 +232,7 @@ class Arguments:
             "fail_on": list(self.fail_on),
             "proves": self.proves,
             "create_namespace": self.create_namespace,
+            "canary": self.canary,
             "errors": [str(error) for error in self.errors],
         }
 
@@ -238,6 +249,7 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _instance(arguments, given, entry_point),
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
+        lambda: _canary(arguments, given, entry_point),
         *_audit_steps(arguments, given, entry_point),
         *_deploy_steps(arguments, given, entry_point),
         *(
@@ -297,6 +309,13 @@ def _directory(given: Given, entry_point: str) -> None:
     variable = _DIRECTORIES.get(entry_point)
     if variable and options.is_unset(given.get(variable)):
         raise options.invalid(variable, "it is not set")
+
+
+def _canary(arguments: Arguments, given: Given, entry_point: str) -> None:
+    where = f"{PREFIX}canary"
+    word = given.get(where)
+    if entry_point == "main" and not options.is_unset(word):
+        arguments.canary = options.choice(word, where, CANARY)
 
 
 def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:

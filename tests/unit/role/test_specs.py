@@ -126,6 +126,11 @@ def test_python_and_specs_agree_on_the_verdicts_that_fail() -> None:
     assert tuple(spec("audit_fail_on")["choices"]) == tuple(arguments.FAIL_ON)
 
 
+def test_python_and_specs_agree_on_when_the_canary_flies() -> None:
+    assert tuple(spec("canary")["choices"]) == arguments.CANARY
+    assert spec("canary")["default"] == arguments.Arguments().canary
+
+
 def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
@@ -171,7 +176,16 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
     }
     own = {
         PREFIX + name
-        for name in ("namespace", "instance", "targets", "render_dir", "remove_confirmed", "probes", "topology")
+        for name in (
+            "namespace",
+            "instance",
+            "targets",
+            "render_dir",
+            "remove_confirmed",
+            "probes",
+            "topology",
+            "canary",
+        )
     } | {f"{PREFIX}audit_fail_on", *_deployment_variables()}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
