@@ -57,6 +57,12 @@ _value:
     instance:
       description: The name of the instance.
       type: str
+    reads:
+      description: Whether to read Ignite's own configuration.
+      type: bool
+    ignite_config_info:
+      description: Further arguments for module M(netguard.lockdown.ignite_config_info).
+      type: dict
     cluster_network_info:
       description: Further arguments for module M(netguard.lockdown.cluster_network_info).
       type: dict

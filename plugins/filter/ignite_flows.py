@@ -21,9 +21,15 @@ options:
     description: >-
       The role's variables by their full names. Read are C(ignite_lockdown_pod_selector), C(ignite_lockdown_ports),
       C(ignite_lockdown_clients), C(ignite_lockdown_extra_flows), C(ignite_lockdown_forbidden),
-      C(ignite_lockdown_profile) and C(ignite_lockdown_minimal_confirmed).
+      C(ignite_lockdown_discovery), C(ignite_lockdown_profile), C(ignite_lockdown_minimal_confirmed),
+      C(ignite_lockdown_version) and those that tell whether Ignite's configuration is read.
     type: dict
     required: true
+  configured:
+    description: >-
+      The result of M(netguard.lockdown.ignite_config_info). It counts only if the variables ask for it, and is
+      an error if it is missing then. Its ports win; one that is given otherwise is an error.
+    type: dict
 seealso:
   - plugin: netguard.lockdown.ignite_targets
     plugin_type: filter
@@ -60,7 +66,9 @@ _value:
       type: list
       elements: dict
     findings:
-      description: What is allowed as asked and a reviewer should know, with C(code), C(level), C(where) and C(message).
+      description: >-
+        What is allowed as asked and a reviewer should know, with C(code), C(level), C(where) and C(message), and C(fix)
+        where it comes from Ignite's configuration.
       type: list
       elements: dict
     errors:
@@ -71,6 +79,14 @@ _value:
       description: Ids of the flows whose wide peer was accepted with C(accept_wide).
       type: list
       elements: str
+    helpers:
+      description: >-
+        Policies that clients asked for, one for each namespace, with C(client), C(namespace), C(name) and C(flows).
+      type: list
+      elements: dict
+    ignite:
+      description: What was read of Ignite's configuration and its workload, null if it was not read.
+      type: dict
 """
 
 import typing as t
@@ -78,8 +94,8 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import ignite_needs
 
 
-def ignite_flows(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return ignite_needs(given).as_record()
+def ignite_flows(given: t.Mapping[str, t.Any], configured: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+    return ignite_needs(given, configured).as_record()
 
 
 class FilterModule:

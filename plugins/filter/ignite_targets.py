@@ -15,8 +15,9 @@ description:
   - Joins the flows that an Ignite cluster needs with the targets that were resolved from the live cluster, typed.
   - A target that a flow needs must be there and be exact. Every block of the API server is a single address.
   - CIDR blocks of clients and extra flows must stay out of the cluster's pod and service ranges.
-  - Never fails because of a bad value. Everything wrong is listed in RV(_value.errors). With errors, nothing may be
-    rendered.
+  - Where Ignite's configuration was read, its C(masterUrl) must lead to the API server that was resolved.
+  - Never fails because of a bad value. Everything wrong is listed in RV(_value.errors), with what was wrong before.
+    With errors, nothing may be rendered.
 positional: _input, targets
 options:
   _input:
@@ -68,13 +69,17 @@ _value:
     dns:
       description: The cluster's DNS with C(namespace), C(pod_selector) and C(ports), null if no flow needs it.
       type: dict
+    helpers:
+      description: The policies for clients as they came in.
+      type: list
+      elements: dict
     findings:
       description: >-
         The findings that came in, and what could not be judged, with C(code), C(level), C(where) and C(message).
       type: list
       elements: dict
     errors:
-      description: What is wrong with the targets, as sentences. Empty if all is well.
+      description: The errors that came in, and what is wrong with the targets, as sentences. Empty if all is well.
       type: list
       elements: str
 """
@@ -88,11 +93,23 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.targets im
 
 def ignite_targets(needs: t.Mapping[str, t.Any], targets: t.Any) -> dict[str, t.Any]:
     try:
-        judged = judge_targets(targets, parse_flows(needs["flows"]), needs["accepted"])
+        judged = Judged() if needs["errors"] else _judge(needs, targets)
     except LockdownError as error:
         judged = Judged(errors=[error])
     record = judged.as_record()
-    return {**record, "flows": needs["flows"], "findings": [*needs["findings"], *record["findings"]]}
+    return {
+        **record,
+        "flows": needs["flows"],
+        "findings": [*needs["findings"], *record["findings"]],
+        "errors": [*needs["errors"], *record["errors"]],
+        "helpers": needs["helpers"],
+    }
+
+
+def _judge(needs: t.Mapping[str, t.Any], targets: t.Any) -> Judged:
+    helpers = [flow for helper in needs["helpers"] for flow in parse_flows(helper["flows"])]
+    discovery = (needs["ignite"] or {}).get("discovery")
+    return judge_targets(targets, parse_flows(needs["flows"]), needs["accepted"], helpers, discovery)
 
 
 class FilterModule:

@@ -42,6 +42,11 @@ options:
     type: str
     choices: [StatefulSet, Deployment, DaemonSet]
     default: StatefulSet
+  pod_selector:
+    description:
+      - Label selector of the servers' pods, by which the O(workload) is found where its name is not known. Exactly one
+        StatefulSet, Deployment or DaemonSet of the namespace must have a pod template with these labels.
+    type: dict
   container:
     description:
       - Container that Ignite runs in. If left out, the only one, or the one that has C(CONFIG_URI) or C(OPTION_LIBS) in
@@ -70,7 +75,9 @@ options:
     type: str
 notes:
   - Needs the right to get namespace C(kube-system), the O(workload), and the ConfigMap or Secret that holds the
-    configuration, and no other. With neither O(workload), O(config_map) nor O(secret) no cluster is asked.
+    configuration, and no other; with O(pod_selector), to list StatefulSets, Deployments and DaemonSets of the
+    namespace in place of getting the workload. With none of O(workload), O(pod_selector), O(config_map) and O(secret),
+    no cluster is asked.
   - Ports of containers and Services are not compared; only what Ignite listens on counts for policies.
 seealso:
   - module: netguard.lockdown.cluster_network_info
@@ -138,8 +145,9 @@ listeners:
   contains:
     name:
       description:
-        - V(discovery), V(communication), V(thin_client), V(connector), V(rest), V(jmx) (if it has a port) or
-          V(multicast) (if discovery uses it).
+        - V(discovery), V(communication), V(thin_client), V(connector), V(rest), V(jmx) and V(jmx_rmi) (with a
+          workload), V(metrics) (the Prometheus JMX exporter, if it is loaded as an agent) or V(multicast) (if discovery
+          uses it).
       type: str
       sample: discovery
     protocol:
@@ -291,6 +299,10 @@ findings:
       description: What to change.
       type: str
       sample: Set localPortRange of TcpDiscoverySpi to 0
+    listener:
+      description: The listener whose port is concerned, empty if it is more than one port.
+      type: str
+      sample: discovery
 sources:
   description: Objects that were read, in the state in which they were read.
   returned: success

@@ -15,6 +15,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core import opt
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import DEFAULT_PORTS, PREFIX, PROFILES
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import wanted
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.verdict import ON_FAILURE
 
 INSTANCE_LENGTH = 40
@@ -68,6 +69,10 @@ def _discovery_port(value: t.Any, where: str) -> int:
 
 def _wait_seconds(value: t.Any, where: str) -> int:
     return options.integer(value, where, 1, _LONGEST_WAIT)
+
+
+def _version(value: t.Any, where: str) -> str:
+    return options.text(str(value), where)
 
 
 _CLUSTER_UID = ("cluster_uid", "cluster_uid", options.text)
@@ -168,17 +173,27 @@ _VERIFY_EVIDENCE: _Table = (
     ("evidence_allowed_signers", "allowed_signers", options.text),
 )
 
+# Where the configuration stands is a step of its own.
+_FIND_CONFIG: _Table = (("version", "ignite_version", _version),)
+_READ_CONFIG: _Table = (_CLUSTER_UID, *_FIND_CONFIG)
+
 # Entry point of the role -> plugin -> what it is given.
 TABLES: dict[str, dict[str, _Table]] = {
-    "main": {"cluster_network_info": _RESOLVE, "enforcement_canary": _CANARY, "network_policies": _APPLY},
+    "main": {
+        "ignite_config_info": _READ_CONFIG,
+        "cluster_network_info": _RESOLVE,
+        "enforcement_canary": _CANARY,
+        "network_policies": _APPLY,
+    },
     "verify": {
+        "ignite_config_info": _READ_CONFIG,
         "cluster_network_info": _RESOLVE_ALL,
         "network_policies": _COMPARE,
         "flow_probe": _PROBE,
         "ignite_topology_info": _TOPOLOGY,
         "ignite_verdict": _VERDICT,
     },
-    "render": {},
+    "render": {"ignite_config_info": _FIND_CONFIG},
     "deploy": {
         "cluster_network_info": _RESOLVE,
         "network_policies": _COMPARE,
@@ -191,7 +206,7 @@ TABLES: dict[str, dict[str, _Table]] = {
     },
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
-    "audit": {"cluster_network_info": _RESOLVE, "evidence_pack": _KEEP},
+    "audit": {"ignite_config_info": _READ_CONFIG, "cluster_network_info": _RESOLVE, "evidence_pack": _KEEP},
     "verify_evidence": {"evidence_info": _VERIFY_EVIDENCE},
 }
 ENTRY_POINTS = tuple(TABLES)
@@ -199,6 +214,8 @@ PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in
 
 CANARY = ("never", "changes", "always")
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
+_READERS = ("main", "verify", "render", "audit")
+_OFFLINE = ("render",)
 _WITHOUT_INSTANCE = ("verify_evidence",)
 _DIRECTORIES = {
     "render": f"{PREFIX}render_dir",
@@ -220,6 +237,7 @@ class Arguments:
     proves: bool = True
     create_namespace: bool = False
     canary: str = CANARY[0]
+    reads: bool = False
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
@@ -233,6 +251,7 @@ class Arguments:
             "proves": self.proves,
             "create_namespace": self.create_namespace,
             "canary": self.canary,
+            "reads": self.reads,
             "errors": [str(error) for error in self.errors],
         }
 
@@ -252,6 +271,7 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _canary(arguments, given, entry_point),
         *_audit_steps(arguments, given, entry_point),
         *_deploy_steps(arguments, given, entry_point),
+        lambda: _config(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -291,6 +311,13 @@ def _instance(arguments: Arguments, given: Given, entry_point: str) -> None:
     where = f"{PREFIX}instance"
     if entry_point not in _WITHOUT_INSTANCE:
         arguments.instance = options.dns_label(given.get(where), where, INSTANCE_LENGTH)
+
+
+def _config(arguments: Arguments, given: Given, entry_point: str) -> None:
+    arguments.reads = entry_point in _READERS and wanted.reads(given)
+    if arguments.reads:
+        place = wanted.read_place(given, offline=entry_point in _OFFLINE)
+        arguments.plugins["ignite_config_info"].update(place)
 
 
 def _confirm(given: Given, entry_point: str) -> None:

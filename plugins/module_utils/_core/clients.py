@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import (
     DIRECTIONS,
     Block,
@@ -20,16 +21,51 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows impo
     Subject,
     end_port,
 )
-
-Ports = t.Mapping[str, int]
-
-KINDS = ("thin", "thick", "custom")
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.helper_policies import Wish
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import versions
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ports import Ports
 
 # What node-to-node traffic runs on: whoever reaches these ports can act as a node, hence as an administrator.
 NODE_PORTS = ("discovery", "communication")
 
-_KIND_PORTS = {"thin": ("thin_client",), "thick": NODE_PORTS, "custom": ()}
-CLIENT_KEYS = ("name", "kind", "ports", "force_client_to_server", "reason", *peers.KEYS)
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of client dials, and why.
+
+    :arg does: the reason where the user gives none.
+    :arg power: what whoever reaches these ports can do, where that is more than to use the data.
+    """
+
+    ports: tuple[str, ...]
+    does: str
+    power: str = ""
+
+
+_CONTROL = "control"
+_KINDS = {
+    "thin": Kind(("thin_client",), "thin client {} uses the Ignite servers"),
+    "thick": Kind(NODE_PORTS, "thick client {} uses the Ignite servers"),
+    "jdbc": Kind(("thin_client",), "{} asks the Ignite servers by SQL over JDBC"),
+    "odbc": Kind(("thin_client",), "{} asks the Ignite servers by SQL over ODBC"),
+    "rest": Kind(("rest",), "{} uses Ignite's REST over HTTP", "read and change every cache, and run tasks"),
+    "prometheus": Kind(("metrics",), "{} collects the metrics of the Ignite servers"),
+    "jmx": Kind(("jmx", "jmx_rmi"), "{} watches the servers' JVMs over JMX", "operate Ignite and its JVM"),
+    # Its port depends on the version.
+    _CONTROL: Kind((), "{} administers the cluster with control.sh", "administer the cluster"),
+    "custom": Kind((), "custom client {} uses the Ignite servers"),
+}
+KINDS = tuple(_KINDS)
+CLIENT_KEYS = (
+    "name",
+    "kind",
+    "ports",
+    "force_client_to_server",
+    "reason",
+    "helper_policy",
+    "helper_dns",
+    *peers.KEYS,
+)
 EXTRA_KEYS = ("name", "direction", "protocol", "port", "end_port", "reason", *peers.KEYS)
 
 
@@ -55,17 +91,23 @@ class Entry:
     flows: list[Flow]
     accepted: str = ""
     findings: list[Finding] = field(default_factory=list)
+    helper: Wish | None = None
 
 
-def read_client(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
-    """The flows of one client."""
+def read_client(
+    fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports, discovery: str = "kubernetes"
+) -> Entry:
+    """The flows of one client.
+
+    :arg discovery: how servers, and thick clients, find the servers.
+    """
     options.reject_unknown(fields, CLIENT_KEYS, where)
     name = options.dns_label(fields.get("name"), f"{where}.name")
     where = f"{where} ({name})"
     kind = options.choice(fields.get("kind"), f"{where}.kind", KINDS)
     chosen = _client_ports(fields.get("ports"), f"{where}.ports", kind, ports)
     named = peers.read_peers(fields, where)
-    reason = _reason(fields.get("reason"), f"{where}.reason", f"{kind} client {name} uses the Ignite servers")
+    reason = _reason(fields.get("reason"), f"{where}.reason", _KINDS[kind].does.format(name))
     flows = [
         Flow(
             id=_flow_id("client", name, label, index, len(named)),
@@ -81,7 +123,8 @@ def read_client(fields: t.Mapping[str, t.Any], where: str, subject: Subject, por
     ]
     if _servers_call_back(fields.get("force_client_to_server"), f"{where}.force_client_to_server", kind):
         flows += _callbacks(name, named, subject, ports, reason)
-    return Entry(where, name, flows, *_judge(fields, where, kind, chosen, named))
+    accepted, findings = _judge(fields, where, kind, chosen, named)
+    return Entry(where, name, flows, accepted, findings, _helper(fields, where, kind, flows, discovery))
 
 
 def read_extra_flow(fields: t.Mapping[str, t.Any], where: str, subject: Subject, ports: Ports) -> Entry:
@@ -126,7 +169,7 @@ def _callbacks(name: str, named: t.Sequence[Peer], subject: Subject, ports: Port
             subject=subject,
             peer=peer,
             protocol="TCP",
-            port=ports["communication"],
+            port=ports.number("communication", f"client {name}"),
             reason=f"{reason} (servers open connections to thick clients)",
         )
         for index, peer in enumerate(named)
@@ -147,7 +190,8 @@ def _client_ports(value: t.Any, where: str, kind: str, ports: Ports) -> dict[str
     if not given:
         if kind == "custom":
             raise options.invalid(where, "a custom client needs its own list of ports")
-        return {label: ports[label] for label in _KIND_PORTS[kind]}
+        numbers = {label: ports.number(label, where) for label in _kind_ports(kind, ports, where)}
+        return {label: number for label, number in numbers.items() if ports.name_of(number) == label}
     chosen = dict(given)
     if len(chosen) < len(given):
         raise options.invalid(where, "a port is listed twice")
@@ -157,15 +201,27 @@ def _client_ports(value: t.Any, where: str, kind: str, ports: Ports) -> dict[str
     return chosen
 
 
+def _kind_ports(kind: str, ports: Ports, where: str) -> tuple[str, ...]:
+    if kind != _CONTROL:
+        return _KINDS[kind].ports
+    if ports.version is None:
+        raise LockdownError(
+            "version_not_known",
+            f"Refused {where}",
+            "control.sh dials the connector port up to 2.16 and the thin client port since 2.17, and the version of "
+            "Ignite is not known",
+            "Give ignite_lockdown_version, or the client's ports",
+        )
+    return ("thin_client",) if ports.version >= versions.CONTROL_BY_THIN_CLIENT else ("connector",)
+
+
 def _port(value: t.Any, where: str, ports: Ports) -> tuple[str, int]:
     """Label and number of a port given by name or by number; a number that has a name is labelled with it."""
-    if isinstance(value, str) and value in ports:
-        return value, ports[value]
     if isinstance(value, str) and not value.strip().isdigit():
-        options.choice(value, where, tuple(ports))
+        name = options.choice(value, where, ports.names)
+        return name, ports.number(name, where)
     number = options.port(value, where)
-    names = [name for name, port in ports.items() if port == number]
-    return (names[0] if names else str(number)), number
+    return ports.name_of(number), number
 
 
 def _flow_id(kind: str, name: str, label: str, index: int, count: int) -> str:
@@ -178,7 +234,7 @@ def _reason(value: t.Any, where: str, default: str) -> str:
 
 
 def _judge(
-    fields: t.Mapping[str, t.Any], where: str, kind: str, chosen: Ports, named: t.Sequence[Peer]
+    fields: t.Mapping[str, t.Any], where: str, kind: str, chosen: t.Mapping[str, int], named: t.Sequence[Peer]
 ) -> tuple[str, list[Finding]]:
     accepted = peers.read_acceptance(fields, where)
     findings = _findings(where, named, accepted)
@@ -189,7 +245,27 @@ def _judge(
             "whoever reaches these ports can join as a node and is an administrator"
         )
         findings.append(Finding("client_on_node_ports", "warning", where, message))
+    if _KINDS[kind].power:
+        message = f"Whoever reaches {' and '.join(chosen)} can {_KINDS[kind].power}"
+        findings.append(Finding("client_with_power", "note", where, message))
     return accepted, findings
+
+
+def _helper(
+    fields: t.Mapping[str, t.Any], where: str, kind: str, flows: t.Sequence[Flow], discovery: str
+) -> Wish | None:
+    wanted, with_dns = (
+        not options.is_unset(fields.get(key)) and options.flag(fields[key], f"{where}.{key}")
+        for key in ("helper_policy", "helper_dns")
+    )
+    if not wanted:
+        if with_dns:
+            raise options.invalid(f"{where}.helper_dns", "it is a part of helper_policy, which is not wanted")
+        return None
+    targets = [("dns", protocol, "the client asks for the names of Ignite") for protocol in ("UDP", "TCP") if with_dns]
+    if kind == "thick" and discovery == "kubernetes":
+        targets.append(("api_server", "TCP", "the client's Kubernetes IP finder asks for the servers' addresses"))
+    return Wish(where, str(fields["name"]), tuple(flows), tuple(targets))
 
 
 def _findings(where: str, named: t.Sequence[Peer], accepted: str) -> list[Finding]:

@@ -9,7 +9,13 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import partial
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, peers, ranges, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    helper_policies,
+    options,
+    peers,
+    ranges,
+    selectors,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.clients import (
     Entry,
     Finding,
@@ -25,6 +31,17 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows impo
     Target,
     same_traffic,
 )
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.adopted import (
+    Adopted,
+    read_accepted,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import (
+    Image,
+    Version,
+    read_version,
+)
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.wanted import reads
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ports import OPTIONAL, Ports
 
 PREFIX = "ignite_lockdown_"
 PROFILES = ("standard", "minimal")
@@ -64,6 +81,8 @@ class Needs:
     findings: list[Finding] = field(default_factory=list)
     errors: list[LockdownError] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    helpers: list[helper_policies.Helper] = field(default_factory=list)
+    ignite: dict[str, t.Any] | None = None
 
     def as_record(self) -> dict[str, t.Any]:
         return {
@@ -72,27 +91,36 @@ class Needs:
             "findings": [finding.as_record() for finding in self.findings],
             "errors": [str(error) for error in self.errors],
             "accepted": self.accepted,
+            "helpers": [helper.as_record() for helper in self.helpers],
+            "ignite": self.ignite,
         }
 
 
-def ignite_needs(given: Given) -> Needs:
+def ignite_needs(given: Given, configured: t.Mapping[str, t.Any] | None = None) -> Needs:
     """Flows of one Ignite cluster.
 
     :arg given: the role's variables by their full names, as typed or untyped as templates left them; ports that are
         not given have Ignite's own numbers.
+    :arg configured: the result of module ignite_config_info, where Ignite's own configuration counts.
     :returns: with errors, flows hold only what could be read.
     """
     needs = Needs()
+    adopted = Adopted(dict(configured)) if configured and reads(given) else None
+    if adopted is None and reads(given):
+        needs.errors.append(_not_read())
+        return needs
     subject = _read(needs, _subject, given)
-    ports = _read(needs, read_ports, given)
-    minimal = _read(needs, _is_minimal, given)
-    discovery = _read(needs, read_discovery, given)
+    ports = _read(needs, partial(_ports, adopted=adopted, needs=needs), given)
+    minimal = _read(needs, partial(_is_minimal, adopted=adopted, needs=needs), given)
+    discovery = _read(needs, partial(_discovery, adopted=adopted), given)
     if subject is None or ports is None or minimal is None or discovery is None:
         return needs
-    needs.flows = _server_flows(subject, ports, minimal, discovery)
+    with options.collected(needs.errors):
+        needs.flows = _server_flows(subject, ports, minimal, discovery)
     if not minimal:
         needs.findings.append(Finding("dns_is_a_way_out", "note", f"{PREFIX}profile", _DNS_FINDING))
-    clients = _entries(needs, given, "clients", partial(read_client, subject=subject, ports=ports))
+    reader = partial(read_client, subject=subject, ports=ports, discovery=discovery)
+    clients = _entries(needs, given, "clients", reader)
     extra = _entries(needs, given, "extra_flows", partial(read_extra_flow, subject=subject, ports=ports))
     entries = [*clients, *extra]
     for entry in entries:
@@ -106,7 +134,42 @@ def ignite_needs(given: Given) -> Needs:
     needs.errors += _contradictions(needs.flows, needs.forbidden)
     needs.errors += ranges.too_wide(needs.flows, needs.accepted)
     needs.errors += ranges.in_metadata_range(needs.flows, needs.accepted)
+    for entry in clients:
+        if entry.helper:
+            with options.collected(needs.errors):
+                needs.helpers += _helpers(entry.helper, given, minimal)
+    if adopted:
+        _adopt(needs, given, adopted, ports)
     return needs
+
+
+def _not_read() -> LockdownError:
+    return LockdownError(
+        "config_not_read",
+        "Cannot tell what Ignite needs",
+        "its configuration is to be read, and was not",
+        f"Run an entry point that reads it, or set {PREFIX}read_config: false and give the ports",
+    )
+
+
+def _adopt(needs: Needs, given: Given, adopted: Adopted, ports: Ports) -> None:
+    """What the configuration that was read adds: its findings, of which some stop the run."""
+    where = f"{PREFIX}accept_config_findings"
+    used = {ports.name_of(flow.port) for flow in (*needs.flows, *needs.forbidden) if flow.port is not None}
+    with options.collected(needs.errors):
+        findings, errors = adopted.judge(used, read_accepted(given.get(where), where))
+        needs.findings += findings
+        needs.errors += errors
+    needs.ignite = adopted.summary()
+
+
+def _helpers(wish: helper_policies.Wish, given: Given, minimal: bool) -> list[helper_policies.Helper]:
+    if minimal and any(target == "dns" for target, _protocol, _why in wish.targets):
+        raise options.invalid(f"{wish.where}.helper_dns", "profile minimal looks for no DNS; write that rule by hand")
+    namespace, instance = (
+        options.dns_label(given.get(f"{PREFIX}{name}"), f"{PREFIX}{name}") for name in ("namespace", "instance")
+    )
+    return list(helper_policies.helpers(wish, namespace, instance))
 
 
 def _read(needs: Needs, reader: t.Callable[[Given], _T], given: Given) -> _T | None:
@@ -127,23 +190,47 @@ def _subject(given: Given) -> Subject:
 
 
 def read_ports(given: Given) -> dict[str, int]:
-    where = f"{PREFIX}ports"
-    fields = {} if options.is_unset(given.get(where)) else options.mapping(given[where], where)
-    options.reject_unknown(fields, DEFAULT_PORTS, where)
-    ports = {
-        name: options.integer(fields.get(name, default), f"{where}.{name}", _LOWEST_PORT, _HIGHEST_PORT)
-        for name, default in DEFAULT_PORTS.items()
-    }
-    numbers = list(ports.values())
-    shared = [name for name, number in ports.items() if numbers.count(number) > 1]
-    if shared:
-        raise options.invalid(where, f"{' and '.join(shared)} share a port")
+    """The ports as the user gives them, the others as Ignite's own."""
+    ports = {**DEFAULT_PORTS, **_given_ports(given)}
+    _refuse_shared(ports)
     return ports
 
 
-def _is_minimal(given: Given) -> bool:
+def _given_ports(given: Given) -> dict[str, int]:
+    where = f"{PREFIX}ports"
+    fields = {} if options.is_unset(given.get(where)) else options.mapping(given[where], where)
+    options.reject_unknown(fields, (*DEFAULT_PORTS, *OPTIONAL), where)
+    return {
+        name: options.integer(value, f"{where}.{name}", _LOWEST_PORT, _HIGHEST_PORT) for name, value in fields.items()
+    }
+
+
+def _refuse_shared(ports: dict[str, int]) -> None:
+    numbers = [number for name, number in ports.items() if name != "jmx_rmi" or number != ports.get("jmx")]
+    shared = [name for name, number in ports.items() if numbers.count(number) > 1]
+    if shared:
+        raise options.invalid(f"{PREFIX}ports", f"{' and '.join(shared)} share a port")
+
+
+def _ports(given: Given, adopted: Adopted | None, needs: Needs) -> Ports:
+    where = f"{PREFIX}ports"
+    if adopted:
+        ports, errors = adopted.ports(_given_ports(given), where)
+        needs.errors += errors
+        _refuse_shared(ports.numbers)
+        return ports
+    numbers = read_ports(given)
+    absent = {name: f"{where}.{name} is not set" for name in OPTIONAL if name not in numbers}
+    return Ports(numbers, absent, told_version(given))
+
+
+def _is_minimal(given: Given, adopted: Adopted | None, needs: Needs) -> bool:
+    """Whether no DNS is allowed: a configuration that was read tells whether Ignite can live so, else the user."""
     profile = options.choice(given.get(f"{PREFIX}profile"), f"{PREFIX}profile", PROFILES)
     word = given.get(f"{PREFIX}minimal_confirmed")
+    if adopted:
+        needs.errors += list(adopted.refuse_minimal()) if profile == "minimal" else []
+        return profile == "minimal"
     confirmed = not options.is_unset(word) and options.flag(word, f"{PREFIX}minimal_confirmed")
     if profile == "minimal" and not confirmed:
         raise LockdownError(
@@ -156,6 +243,14 @@ def _is_minimal(given: Given) -> bool:
     return profile == "minimal"
 
 
+def told_version(given: Given) -> Version | None:
+    """Ignite's version as the user gives it, else as the image tells it that is to be deployed."""
+    word, image = given.get(f"{PREFIX}version"), given.get(f"{PREFIX}deploy_image")
+    if not options.is_unset(word):
+        return read_version(str(word), f"{PREFIX}version")
+    return Image.of(image).version if isinstance(image, str) else None
+
+
 def read_discovery(given: Given) -> str:
     """How the servers find each other; by DNS they need no API server, and cannot do without DNS."""
     where = f"{PREFIX}discovery"
@@ -166,10 +261,25 @@ def read_discovery(given: Given) -> str:
     return found
 
 
-def _server_flows(subject: Subject, ports: dict[str, int], minimal: bool, discovery: str) -> list[Flow]:
+def _discovery(given: Given, adopted: Adopted | None) -> str:
+    asked = read_discovery(given)
+    if adopted and asked == "dns" and adopted.mode != asked:
+        raise options.invalid(f"{PREFIX}discovery", f"it is dns, and {adopted.where} says {adopted.mode}")
+    return adopted.mode if adopted else asked
+
+
+def _server_flows(subject: Subject, ports: Ports, minimal: bool, discovery: str) -> list[Flow]:
     peer = Pods(pod_selector=subject.pod_selector)
     flows = [
-        Flow(f"peers-{name}-{suffix}", direction, subject, peer, "TCP", ports[name], _PEER_REASONS[name])
+        Flow(
+            f"peers-{name}-{suffix}",
+            direction,
+            subject,
+            peer,
+            "TCP",
+            ports.number(name, "the servers"),
+            _PEER_REASONS[name],
+        )
         for name in _PEER_REASONS
         for direction, suffix in (("ingress", "in"), ("egress", "out"))
     ]

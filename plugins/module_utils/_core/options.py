@@ -19,7 +19,7 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _TRUE = ("true", "yes", "on", "1", "y", "t")
-_FALSE = ("false", "no", "off", "0", "n", "f")
+FALSE = ("false", "no", "off", "0", "n", "f")
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def flag(value: t.Any, where: str) -> bool:
     if isinstance(value, bool):
         return value
     word = value.strip().lower() if isinstance(value, str) else ""
-    if word in _TRUE or word in _FALSE:
+    if word in _TRUE or word in FALSE:
         return word in _TRUE
     raise invalid(where, f"{value!r} is neither true nor false")
 

@@ -26,6 +26,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.clients im
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.dns_service import DNS_PORT
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import Block, Flow, Target
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.master_url import judge_master_url
 
 Fields = t.Mapping[str, t.Any]
 
@@ -54,14 +55,22 @@ class Judged:
         }
 
 
-def judge_targets(targets: t.Any, flows: t.Sequence[Flow], accepted: t.Collection[str]) -> Judged:
+def judge_targets(
+    targets: t.Any,
+    flows: t.Sequence[Flow],
+    accepted: t.Collection[str],
+    helpers: t.Sequence[Flow] = (),
+    discovery: Fields | None = None,
+) -> Judged:
     """Typed targets for the flows that need them.
 
     :arg targets: the result of module cluster_network_info, or a file of that shape.
     :arg accepted: ids of the flows whose wide peer the user accepted.
+    :arg helpers: flows of policies that are offered for clients; they may need targets, too.
+    :arg discovery: how the servers find each other, where their configuration was read.
     """
     judged = Judged()
-    wanted = {flow.peer.target for flow in flows if isinstance(flow.peer, Target)}
+    wanted = {flow.peer.target for flow in (*flows, *helpers) if isinstance(flow.peer, Target)}
     protocols = sorted({flow.protocol for flow in flows if flow.peer == Target("dns")})
     steps: tuple[t.Callable[[Fields], None], ...] = (
         lambda fields: _api_server(judged, fields) if "api_server" in wanted else None,
@@ -69,6 +78,7 @@ def judge_targets(targets: t.Any, flows: t.Sequence[Flow], accepted: t.Collectio
         lambda fields: _dns(judged, fields, protocols) if "dns" in wanted else None,
         lambda fields: _ranges(judged, fields, flows, accepted),
         lambda fields: _engine(judged, fields),
+        lambda fields: _master_url(judged, fields, discovery or {}),
     )
     for step in steps:
         with options.collected(judged.errors):
@@ -92,6 +102,14 @@ def _api_server(judged: Judged, fields: Fields) -> None:
         for cidr in rule["cidrs"]
         if listed[index].get("via") == "endpoints"
     ]
+
+
+def _master_url(judged: Judged, fields: Fields, discovery: Fields) -> None:
+    for found in judge_master_url(discovery, _part(fields, "targets", "api_server"), judged.api_server):
+        if isinstance(found, Finding):
+            judged.findings.append(found)
+        else:
+            judged.errors.append(found)
 
 
 def _entity(given: t.Any, where: str) -> dict[str, t.Any] | None:

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster, options
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster, options, peers, selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.elements import LARGEST
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.ignite import Config, read_ignite
@@ -21,7 +21,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     read_version,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.workload import Workload
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Source
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Source, metadata
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
 RESOURCES = {"StatefulSet": "statefulsets", "Deployment": "deployments", "DaemonSet": "daemonsets"}
@@ -35,6 +35,7 @@ class Task:
     namespace: str
     workload: str
     workload_kind: str
+    pod_selector: dict[str, t.Any] | None
     container: str
     place: Place | None
     path: str
@@ -48,6 +49,7 @@ class Task:
             namespace=options.dns_label(params["namespace"], "namespace") if params["namespace"] else "",
             workload=_name(params, "workload"),
             workload_kind=params["workload_kind"],
+            pod_selector=_selector(params["pod_selector"]),
             container=params["container"] or "",
             place=_place(params),
             path=params["path"] or "",
@@ -56,7 +58,9 @@ class Task:
             cluster_uid=params["cluster_uid"] or "",
         )
         if not (task.needs_cluster or task.is_given):
-            raise options.invalid("workload", "neither it nor config_map, secret, path or content is given")
+            raise options.invalid(
+                "workload", "neither it nor pod_selector, config_map, secret, path or content is given"
+            )
         if task.needs_cluster and not task.namespace:
             raise options.invalid("namespace", "it is not set")
         return task
@@ -67,7 +71,7 @@ class Task:
 
     @property
     def needs_cluster(self) -> bool:
-        return bool(self.workload or self.place)
+        return bool(self.workload or self.pod_selector or self.place)
 
 
 def read_offline(task: Task) -> Json:
@@ -84,7 +88,7 @@ class ConfigRun:
     def execute(self) -> Json:
         kube_system = self._session.get("/api/v1/namespaces/kube-system")
         uid = cluster.identity(kube_system, self._task.cluster_uid, self._session.host)
-        workload = self._workload() if self._task.workload else None
+        workload = self._workload() if self._task.workload or self._task.pod_selector else None
         place = self._place(workload)
         config = self._config(place) if place else _own_config(self._task)
         about = {"cluster": {"uid": uid}, "sources": [source.as_dict() for source in self._sources]}
@@ -92,8 +96,36 @@ class ConfigRun:
 
     def _workload(self) -> Workload:
         task = self._task
+        if not task.workload:
+            return Workload.of(self._selected(), task.container)
         path = f"/apis/apps/v1/namespaces/{task.namespace}/{RESOURCES[task.workload_kind]}/{task.workload}"
         return Workload.of(self._get(path), task.container)
+
+    def _selected(self) -> Json:
+        """The one workload whose pods the selector means."""
+        namespace, wanted = self._task.namespace, self._task.pod_selector
+        every = [
+            raw
+            for resource in RESOURCES.values()
+            for raw in self._session.list(f"/apis/apps/v1/namespaces/{namespace}/{resource}")
+        ]
+        found = [
+            raw for raw in every if selectors.matches(wanted, metadata(raw["spec"]["template"]).get("labels") or {})
+        ]
+        if len(found) == 1:
+            self._sources.append(Source.of(found[0]))
+            return found[0]
+        names = ", ".join(f"{raw['kind']}/{metadata(raw)['name']}" for raw in found or every) or "none at all"
+        why = (
+            f"{len(found)} workloads have pods with these labels" if found else "no workload has pods with these labels"
+        )
+        raise LockdownError(
+            "workload_not_found",
+            f"Cannot find the workload of Ignite in namespace {namespace}",
+            f"{why}; there are {names}" if not found else f"{why}: {names}",
+            "Name the workload",
+            obj=ObjectRef("Namespace", namespace),
+        )
 
     def _place(self, workload: Workload | None) -> Place | None:
         """Where the configuration stands in the cluster; None if it was given."""
@@ -164,6 +196,15 @@ def _place(params: t.Mapping[str, t.Any]) -> Place | None:
     if params["key"]:
         raise options.invalid("key", "it belongs to config_map or secret, and neither is given")
     return None
+
+
+def _selector(given: t.Any) -> dict[str, t.Any] | None:
+    if given is None:
+        return None
+    selectors.validate(given, "pod_selector")
+    if peers.is_wide(given):
+        raise options.invalid("pod_selector", "it demands no label, so any pod would be an Ignite server")
+    return dict(given)
 
 
 def _name(params: t.Mapping[str, t.Any], option: str) -> str:

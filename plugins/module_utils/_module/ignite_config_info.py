@@ -36,6 +36,7 @@ CONTRACT = Contract(
         "namespace": {"type": "str"},
         "workload": {"type": "str"},
         "workload_kind": {"type": "str", "choices": list(RESOURCES), "default": "StatefulSet"},
+        "pod_selector": {"type": "dict"},
         "container": {"type": "str"},
         "config_map": {"type": "str"},
         "secret": {"type": "str", "no_log": False},
@@ -46,6 +47,6 @@ CONTRACT = Contract(
         "cluster_uid": {"type": "str"},
     },
     work=_work,
-    mutually_exclusive=[("config_map", "secret", "path", "content")],
+    mutually_exclusive=[("workload", "pod_selector"), ("config_map", "secret", "path", "content")],
     connects=_connects,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 FILTERS = Path(__file__).resolve().parents[3] / "plugins" / "filter"
 CORE = "ansible_collections.netguard.lockdown.plugins.module_utils._core"
-HEAVY = ("kubernetes", f"{CORE}.evidence", f"{CORE}.audit", f"{CORE}.reach", f"{CORE}.ignite_config")
+HEAVY = ("kubernetes", f"{CORE}.evidence", f"{CORE}.audit", f"{CORE}.reach", f"{CORE}.ignite_config.spring")
 
 
 def test_importing_the_filters_brings_nothing_heavy() -> None:

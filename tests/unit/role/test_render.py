@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from flow_builders import APPLICATIONS, Json, client, extra
+from ignite_xml import bean, discovery, ignite, kubernetes
 from our_policies import SERVICE, ours
 
 import ansible_collections.netguard.lockdown.plugins as collection_plugins
@@ -82,6 +83,13 @@ TARGETS: Json = {
 }
 SERVERS: Json = {"podSelector": {"matchLabels": {"app": "ignite"}}}
 MINIMAL: Json = {"profile": "minimal", "minimal_confirmed": True, "targets": {**TARGETS, "dns": None}}
+
+
+OPEN_RANGES = ignite(
+    discoverySpi=discovery(kubernetes(namespace="cache-ns"), localPort=47600),
+    clientConnectorConfiguration=bean("ClientConnectorConfiguration", port=10900, portRange=0),
+    connectorConfiguration=bean("ConnectorConfiguration", portRange=0),
+)
 
 
 class Unsafe(str):
@@ -163,6 +171,31 @@ GOOD: dict[str, Json] = {
         "targets": {**TARGETS, "api_server": {"targets": [ENDPOINTS, SERVICE]}},
     },
     "file": {"targets": "{{ case_dir }}/targets.yml"},
+    "configured": {
+        "config": {"path": "{{ case_dir }}/ignite.xml"},
+        "version": "2.17.0",
+        "accept_config_findings": ["range_not_pinned"],
+        "clients": [client(), client(name="watch", kind="control", namespaces=["ops"], ports=["connector"])],
+    },
+    "helpers": {
+        "ports": {"jmx": "49112", "jmx_rmi": "49112"},
+        "clients": [
+            client(
+                kind="thick",
+                namespaces=["shop", "bank"],
+                helper_policy=True,
+                helper_dns="yes",
+                reason=Unsafe(f"it {EVIL}"),
+            ),
+            client(
+                name="tools",
+                kind="jmx",
+                namespaces=None,
+                pod_selector={"matchLabels": {"app": "tools"}},
+                helper_policy=True,
+            ),
+        ],
+    },
 }
 BAD: dict[str, tuple[Json, str]] = {
     "typo": ({"client": []}, "Unknown variable ignite_lockdown_client: "),
@@ -170,6 +203,15 @@ BAD: dict[str, tuple[Json, str]] = {
     "nothing": ({"targets": None}, "is not a mapping. Correct targets."),
     "no-file": ({"targets": "missing.yml"}, "is not a mapping. Correct targets."),
     "nowhere": ({"render_dir": ""}, "ignite_lockdown_render_dir: it is not set"),
+    "port-differs": (
+        {"config": {"path": "{{ case_dir }}/ignite.xml"}, "ports": {"thin_client": "10801"}},
+        "ignite_lockdown_ports.thin_client: 10801 is given, and",
+    ),
+    "not-pinned": (
+        {"config": {"path": "{{ case_dir }}/ignite.xml"}},
+        "Set localPortRange of TcpDiscoverySpi to 0; or accept it",
+    ),
+    "no-cluster": ({"workload": "ignite"}, "this entry point asks no cluster; give path"),
     "two-errors": ({"profile": "tiny", "ports": {"rest": "x"}}, "is none of standard, minimal"),
 }
 ALONE: dict[str, Json] = {
@@ -217,6 +259,7 @@ def host(directory: Path, name: str, given: Json) -> Json:
     case_dir = directory / name
     case_dir.mkdir()
     (case_dir / "targets.yml").write_text(yaml.safe_dump(TARGETS))
+    (case_dir / "ignite.xml").write_text(OPEN_RANGES)
     usual = {"namespace": "cache-ns", "targets": TARGETS, "render_dir": str(case_dir / "rendered")}
     role = {f"ignite_lockdown_{key}": value for key, value in {**usual, **given}.items()}
     return {**role, "case_dir": str(case_dir)}
@@ -321,6 +364,64 @@ def test_the_policies_that_the_evaluators_tests_judge_are_those_that_are_rendere
     assert cases("question").result["definitions"] == ours()
     assert cases("both forms").result["definitions"] == ours([ENDPOINTS, SERVICE])
     assert cases("minimal").result["definitions"] == ours(dns=False, clients=False)
+
+
+def test_ports_come_from_the_configuration(cases: Cases) -> None:
+    result = cases("configured").result
+    ports = {flow["id"]: flow["port"] for flow in result["flows"]}
+    assert ports["peers-discovery-in"] == 47600
+    assert ports["client-web-thin-client"] == 10900
+    assert ports["client-watch-connector"] == 11211
+    assert result["ignite"]["version"] == "2.17.0"
+    assert result["ignite"]["ports"]["discovery"] == 47600
+    codes = [(found["code"], found["level"]) for found in result["findings"]]
+    assert ("range_not_pinned", "warning") in codes
+    rendered = cases("configured").policy(ALLOW)["spec"]
+    assert rule("from", [SERVERS], 47600) in rendered["ingress"]
+    assert cases("question").result["ignite"] is None
+
+
+def test_policies_for_clients_are_offered_and_no_part_of_the_lock_down(cases: Cases) -> None:
+    case = cases("helpers")
+    result = case.result
+    offered = result["client_policies"]
+    assert [(policy["metadata"]["namespace"], policy["metadata"]["name"]) for policy in offered] == [
+        ("shop", "ignite-ignite-client-web"),
+        ("bank", "ignite-ignite-client-web"),
+        ("cache-ns", "ignite-ignite-client-tools"),
+    ]
+    assert not any(policy in result["definitions"] for policy in offered)
+    files = [Path(name) for name in result["client_files"]]
+    assert [yaml.safe_load(path.read_text()) for path in files] == offered
+    assert files[0].name == "shop.ignite-ignite-client-web.yaml"
+    servers = {
+        "namespaceSelector": {
+            "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["cache-ns"]}]
+        },
+        **SERVERS,
+    }
+    dns_pods = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": DNS["pod_selector"],
+    }
+    assert offered[0]["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [rule("from", [servers], 47100)],
+        "egress": [
+            rule("to", [servers], 47500),
+            rule("to", [servers], 47100),
+            rule("to", [dns_pods], 53, protocol="UDP"),
+            rule("to", [dns_pods], 53),
+            rule("to", [block("172.30.0.2/32"), block("172.30.0.3/32")], 6443),
+        ],
+    }
+    assert offered[2]["spec"] == {
+        "podSelector": {"matchLabels": {"app": "tools"}},
+        "policyTypes": ["Egress"],
+        "egress": [rule("to", [servers], 49112)],
+    }
+    assert cases("question").result["client_policies"] == []
 
 
 def test_the_result_holds_what_the_files_hold(cases: Cases) -> None:

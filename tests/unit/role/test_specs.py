@@ -14,7 +14,7 @@ import generate
 import pytest
 import yaml
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients, verdict
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients, ports, verdict
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.settings import read_settings
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import (
@@ -23,6 +23,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite imp
     PREFIX,
     PROFILES,
 )
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import wanted
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "ignite_lockdown"
@@ -65,7 +66,9 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         shutil.copy(ROOT / path, tmp_path / path)
     assert generate.differing(tmp_path) == []
     text = (tmp_path / generate.SPECS).read_text()
-    (tmp_path / generate.SPECS).write_text(text.replace("47500", "47501"))
+    (tmp_path / generate.SPECS).write_text(
+        text.replace("47500", "47501").replace("default: standard", "default: minimal")
+    )
     assert set(generate.differing(tmp_path)) == {
         Path("README.md"),
         Path("roles/ignite_lockdown/README.md"),
@@ -110,8 +113,13 @@ def test_each_entry_point_has_tasks_a_playbook_and_a_reader() -> None:
 
 
 def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
-    assert spec("ports")["default"] == DEFAULT_PORTS
-    assert {name: option["default"] for name, option in spec("ports")["options"].items()} == DEFAULT_PORTS
+    listed = spec("ports")["options"]
+    assert {name: option["default"] for name, option in listed.items() if "default" in option} == DEFAULT_PORTS
+    assert tuple(name for name in listed if name not in DEFAULT_PORTS) == ports.OPTIONAL
+    # With a default of its own, a port that is read could not be told from one that the user gives.
+    assert "default" not in spec("ports")
+    assert set(spec("config")["options"]) == set(wanted.KEYS)
+    assert tuple(spec("discovery")["choices"]) == DISCOVERIES
     assert tuple(spec("profile")["choices"]) == PROFILES
     assert tuple(spec("discovery")["choices"]) == DISCOVERIES
     entries = spec("clients")["options"]
@@ -172,6 +180,10 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
             "discovery",
             "profile",
             "minimal_confirmed",
+            "read_config",
+            "workload",
+            "config",
+            "accept_config_findings",
         )
     }
     own = {

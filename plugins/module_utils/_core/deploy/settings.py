@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, selectors
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import PREFIX
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import PREFIX, told_version
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import versions
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Image, Version
 
@@ -128,20 +128,19 @@ def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
 
 
 def _version(reader: _Reader, image: str) -> Version | None:
-    word = reader.read("version", versions.read_version, None)
     try:
-        return _known_version(image, word) if image else word
+        found = told_version(reader.given)
+        return _known_version(image, found) if image else found
     except LockdownError as error:
         reader.errors.append(error)
         return None
 
 
-def _known_version(image: str, word: Version | None) -> Version:
-    """The version that the tag tells, or the user; the two must not contradict each other."""
-    told, where = Image.of(image).version, f"{_DEPLOY}version"
-    if word and told and word != told:
-        raise options.invalid(where, f"it is {word}, and the tag of {image} says {told}")
-    found = word or told
+def _known_version(image: str, found: Version | None) -> Version:
+    """The version that the user gives, or the tag; the two must not contradict each other."""
+    told, where = Image.of(image).version, f"{PREFIX}version"
+    if found and told and found != told:
+        raise options.invalid(where, f"it is {found}, and the tag of {image} says {told}")
     if found is None:
         raise options.invalid(where, f"it is not set, and the tag of {image} does not begin with a version")
     if not versions.is_known(found):

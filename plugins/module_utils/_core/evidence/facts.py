@@ -21,7 +21,18 @@ PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 NOT_PROBED, NOT_CHECKED = "not_probed", "not_checked"
 VERDICTS = (PASS, FAIL, INCONCLUSIVE)
 
-_KEYS = ("namespace", "instance", "profile", "targets", "definitions", "findings", "audit", "probes", "topology")
+_KEYS = (
+    "namespace",
+    "instance",
+    "profile",
+    "targets",
+    "ignite",
+    "definitions",
+    "findings",
+    "audit",
+    "probes",
+    "topology",
+)
 _TARGET_PARTS = ("cluster", "api_server", "dns", "engine")
 _AUDIT_NOISE = ("changed", "failed", "invocation", "warnings", "deprecations", "exception", "diff")
 # What the options say in general, the audit says of the pods and rules that are there.
@@ -38,6 +49,7 @@ _TOPOLOGY_NOISE = ("seconds", "cluster")
 class Inputs:
     """Everything that the facts are made of, in plain types.
 
+    :arg ignite: what Ignite's own configuration says; None if it was not read.
     :arg probes: the result of the probes; None if nothing was probed.
     :arg topology: what the servers themselves say of their ring; None if nobody asked.
     :arg accept_not_probed: whether a verdict may rest on the policies alone.
@@ -47,6 +59,7 @@ class Inputs:
     instance: str
     profile: str
     targets: Json
+    ignite: Json | None
     definitions: list[Json]
     findings: list[Json]
     audit: Json
@@ -67,6 +80,7 @@ class Inputs:
             instance=options.dns_label(fields["instance"], "evidence.instance"),
             profile=str(fields.get("profile") or ""),
             targets={name: targets.get(name) for name in _TARGET_PARTS},
+            ignite=options.mapping(fields["ignite"], "evidence.ignite") if fields.get("ignite") else None,
             definitions=options.entries(fields.get("definitions"), "evidence.definitions"),
             findings=options.entries(fields.get("findings"), "evidence.findings"),
             audit=_judged(fields["audit"], "evidence.audit"),
@@ -94,6 +108,7 @@ def collect(inputs: Inputs) -> Json:
         "parts": parts,
         "profile": inputs.profile,
         "targets": inputs.targets,
+        "ignite": inputs.ignite,
         "flows": flows,
         "policies": inputs.definitions,
         "audit": audit,
@@ -171,7 +186,7 @@ def _findings(inputs: Inputs) -> list[Json]:
             "severity": found["level"],
             "where": found.get("where", ""),
             "sentence": found["message"],
-            "mitigation": "",
+            "mitigation": found.get("fix", ""),
         }
         for found in inputs.findings
         if _SAID_BY_THE_AUDIT.get(found["code"]) not in judged

@@ -1,14 +1,21 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings, and reading typed values where what is unknown becomes a finding and never a guess."""
+"""Reading typed values where what is unknown becomes a finding and never a guess."""
 
 from __future__ import annotations
 
 import re
+import typing as t
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import clients
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.advice import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Finding,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.spring import (
     Bean,
     Items,
@@ -16,21 +23,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     Value,
 )
 
-# A policy cannot hold it, or Ignite does not work so | a reviewer should change it | a reviewer should know it.
-ERROR, WARNING, NOTE = "error", "warning", "note"
-
+__all__ = ["ERROR", "NOTE", "NUMBER", "WARNING", "Finding", "Part", "Reader"]
 
 NUMBER = re.compile(r"-?[0-9]{1,9}")
-
-
-@dataclass(frozen=True)
-class Finding(clients.Finding):
-    """`fix` says what to change."""
-
-    fix: str
-
-    def as_record(self) -> dict[str, str]:
-        return {**super().as_record(), "fix": self.fix}
 
 
 @dataclass(frozen=True)
@@ -52,12 +47,22 @@ class Reader:
 
     document: str
     findings: list[Finding] = field(default_factory=list)
+    _listener: str = ""
+
+    @contextmanager
+    def about(self, listener: str) -> t.Iterator[None]:
+        """What is noted within concerns the port of one listener."""
+        before, self._listener = self._listener, listener
+        try:
+            yield
+        finally:
+            self._listener = before
 
     def where(self, line: int) -> str:
         return f"{self.document}, line {line}" if line else self.document
 
     def note(self, code: str, level: str, line: int, message: str, fix: str) -> None:
-        finding = Finding(code, level, self.where(line), message, fix)
+        finding = Finding(code, level, self.where(line), message, fix, self._listener)
         if finding not in self.findings:
             self.findings.append(finding)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,9 @@ ROLE_PORTS = ("discovery", "communication", "thin_client", "connector", "rest")
 _RANGE = 100
 _REST_LIBRARY = "ignite-rest-http"
 _JETTY_PORT, _JMX_PORT = "IGNITE_JETTY_PORT", "com.sun.management.jmxremote.port"
+_RMI_PORT = "com.sun.management.jmxremote.rmi.port"
+# -javaagent:FILE=[HOST:]PORT:CONFIGURATION, the form of the Prometheus JMX exporter.
+_EXPORTER = re.compile(r"-javaagent:[^=]*jmx_prometheus_javaagent[^=]*=(?:[^:]*:)?([0-9]{1,5}):.*")
 _CLASSES = {
     "discovery": "TcpDiscoverySpi",
     "communication": "TcpCommunicationSpi",
@@ -66,7 +70,8 @@ class Listener:
 
 def read_listeners(reader: Reader, ignite: Part, workload: Workload | None) -> list[Listener]:
     """Every listener but that of multicast, which belongs to discovery."""
-    connector = reader.part(ignite, "connectorConfiguration")
+    with reader.about("connector"):
+        connector = reader.part(ignite, "connectorConfiguration")
     listeners = [
         _spi(reader, ignite, "discovery", "discoverySpi", 47500),
         _spi(reader, ignite, "communication", "communicationSpi", 47100),
@@ -74,6 +79,7 @@ def read_listeners(reader: Reader, ignite: Part, workload: Workload | None) -> l
         _ranged(reader, connector, "connector", ("port", "portRange"), 11211),
         _rest(reader, connector, workload),
         *_jmx(reader, workload),
+        *_metrics(workload),
     ]
     return [_plausible(reader, listener) for listener in listeners]
 
@@ -93,7 +99,7 @@ def judge_listeners(listeners: t.Sequence[Listener]) -> t.Iterator[Finding]:
         elif listener.last_port is None and listener.port is not None:
             yield Finding(
                 "range_not_known", ERROR, listener.where, f"the range of port {listener.name} is not known",
-                f"Set {listener.setting} to 0",
+                f"Set {listener.setting} to 0", listener.name,
             )  # fmt: skip
     for index, one in enumerate(active):
         for other in active[index + 1 :]:
@@ -109,6 +115,7 @@ def _moving(listener: Listener) -> Finding:
         f"{listener.name} takes the next free port from {listener.port} to {listener.last_port} when its own is busy, "
         "outside of what a policy allows",
         f"Set {listener.setting} to 0",
+        listener.name,
     )
 
 
@@ -122,6 +129,8 @@ def _span(listener: Listener) -> str:
 
 
 def _overlap(one: Listener, other: Listener) -> bool:
+    if {one.name, other.name} == {"jmx", "jmx_rmi"}:  # the JVM lets both use one port
+        return False
     if one.port is None or other.port is None or one.protocol != other.protocol:
         return False
     return one.port <= (other.last_port or other.port) and other.port <= (one.last_port or one.port)
@@ -129,7 +138,8 @@ def _overlap(one: Listener, other: Listener) -> bool:
 
 def _spi(reader: Reader, ignite: Part, name: str, holder: str, default: int) -> Listener:
     kind = _CLASSES[name]
-    part = reader.part(ignite, holder)
+    with reader.about(name):
+        part = reader.part(ignite, holder)
     own = part.bean.class_name.rpartition(".")[2] if part.bean else kind
     if own != kind:
         reader.note(
@@ -142,13 +152,15 @@ def _spi(reader: Reader, ignite: Part, name: str, holder: str, default: int) -> 
 
 
 def _thin_client(reader: Reader, ignite: Part) -> Listener:
-    part = reader.part(ignite, "clientConnectorConfiguration")
+    with reader.about("thin_client"):
+        part = reader.part(ignite, "clientConnectorConfiguration")
     listener = _ranged(reader, part, "thin_client", ("port", "portRange"), 10800, inclusive=True)
     for name in _LEGACY:
         if ignite.bean and ignite.bean.has(name):
             message = f"the deprecated {name} may change the port of thin clients"
             fix = "Use clientConnectorConfiguration"
-            reader.note("legacy_connector", ERROR, ignite.bean.line_of(name), message, fix)
+            with reader.about("thin_client"):
+                reader.note("legacy_connector", ERROR, ignite.bean.line_of(name), message, fix)
             listener = replace(listener, port=None, last_port=None)
     return listener
 
@@ -157,8 +169,9 @@ def _ranged(
     reader: Reader, part: Part, name: str, properties: tuple[str, str], default: int, *, inclusive: bool = False
 ) -> Listener:
     """:arg inclusive: whether the range counts the ports after the first; else it counts all of them."""
-    port = reader.number(part, properties[0], default)
-    size = reader.number(part, properties[1], _RANGE)
+    with reader.about(name):
+        port = reader.number(part, properties[0], default)
+        size = reader.number(part, properties[1], _RANGE)
     return Listener(
         name=name,
         port=port,
@@ -178,12 +191,13 @@ def _last(port: int | None, size: int | None, inclusive: bool) -> int | None:
 def _rest(reader: Reader, connector: Part, workload: Workload | None) -> Listener:
     """REST over HTTP: its port is a system property, its range that of the connector."""
     given = workload.system_property(_JETTY_PORT) if workload else None
-    port = _number(reader, workload, given, _JETTY_PORT, 8080)
-    if connector.bean and connector.bean.has("jettyPath"):
-        message = "a Jetty configuration of its own sets the REST port"
-        reader.note("jetty_file", ERROR, connector.bean.line_of("jettyPath"), message, f"Use -D{_JETTY_PORT}")
-        port = None
-    size = reader.number(connector, "portRange", _RANGE)
+    port = _number(reader, workload, given, ("rest", _JETTY_PORT), 8080)
+    with reader.about("rest"):
+        if connector.bean and connector.bean.has("jettyPath"):
+            message = "a Jetty configuration of its own sets the REST port"
+            reader.note("jetty_file", ERROR, connector.bean.line_of("jettyPath"), message, f"Use -D{_JETTY_PORT}")
+            port = None
+        size = reader.number(connector, "portRange", _RANGE)
     return Listener(
         name="rest",
         port=port,
@@ -204,15 +218,40 @@ def has_rest(workload: Workload | None) -> bool | None:
 
 
 def _jmx(reader: Reader, workload: Workload | None) -> t.Iterator[Listener]:
-    given = workload.system_property(_JMX_PORT) if workload else None
-    if workload and given is not None:
-        port = _number(reader, workload, given, _JMX_PORT, 0)
-        yield Listener("jmx", port, port, workload.where, _JMX_PORT)
+    """JMX listens on two ports: that of its registry, and that of the connections to which the registry leads."""
+    if workload is None:
+        return
+    given = workload.system_property(_JMX_PORT)
+    if given is None:
+        off = None if workload.replaces_start else False
+        yield from (Listener(name, None, None, workload.where, _JMX_PORT, enabled=off) for name in ("jmx", "jmx_rmi"))
+        return
+    port = _number(reader, workload, given, ("jmx", _JMX_PORT), 0)
+    yield Listener("jmx", port, port, workload.where, _JMX_PORT)
+    second = workload.system_property(_RMI_PORT)
+    if second is None:
+        message = "JMX takes a second port at random, which no policy can hold"
+        fix = f"Write -D{_RMI_PORT}=PORT into JVM_OPTS"
+        reader.findings.append(Finding("jmx_rmi_not_pinned", WARNING, workload.where, message, fix, "jmx_rmi"))
+        yield Listener("jmx_rmi", None, None, workload.where, _RMI_PORT)
+    else:
+        port = _number(reader, workload, second, ("jmx_rmi", _RMI_PORT), 0)
+        yield Listener("jmx_rmi", port, port, workload.where, _RMI_PORT)
+
+
+def _metrics(workload: Workload | None) -> t.Iterator[Listener]:
+    """The exporter of metrics that is loaded into the JVM as an agent; another one is not seen here."""
+    for value in workload.options.values() if workload else ():
+        for match in map(_EXPORTER.fullmatch, value.split()):
+            if workload and match:
+                yield Listener("metrics", int(match[1]), int(match[1]), workload.where, "-javaagent")
 
 
 def _number(
-    reader: Reader, workload: Workload | None, given: str | Unknown | None, name: str, default: int
+    reader: Reader, workload: Workload | None, given: str | Unknown | None, names: tuple[str, str], default: int
 ) -> int | None:
+    """:arg names: the listener and the system property."""
+    listener, name = names
     if given is None:
         return default
     if isinstance(given, str) and NUMBER.fullmatch(given):
@@ -220,7 +259,8 @@ def _number(
     why = given.why if isinstance(given, Unknown) else "it is not a whole number"
     where = workload.where if workload else reader.document
     message = f"system property {name} is not known: {why}"
-    reader.findings.append(Finding("unknown_value", ERROR, where, message, f"Write -D{name}=PORT into JVM_OPTS"))
+    fix = f"Write -D{name}=PORT into JVM_OPTS"
+    reader.findings.append(Finding("unknown_value", ERROR, where, message, fix, listener))
     return None
 
 
@@ -231,7 +271,7 @@ def _plausible(reader: Reader, listener: Listener) -> Listener:
     code = "port_too_low" if listener.port < LOWEST else "invalid_port"
     message = f"port {listener.port} of {listener.name} is not between {LOWEST} and {HIGHEST}"
     fix = "Choose a port that Ignite and its image, which may run without privileges, can open"
-    reader.findings.append(Finding(code, ERROR, listener.where, message, fix))
+    reader.findings.append(Finding(code, ERROR, listener.where, message, fix, listener.name))
     return replace(listener, port=None, last_port=None)
 
 

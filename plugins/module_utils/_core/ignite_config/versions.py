@@ -31,6 +31,7 @@ CONNECTION_CONFIGURATION = Version(2, 10)  # KubernetesConnectionConfiguration
 REST_PROBE = Version(2, 10)  # REST command probe
 ALL_ADDRESSES = Version(2, 11)  # the static finder takes every address of a name
 FINDER_PORT = Version(2, 12)  # KubernetesConnectionConfiguration.discoveryPort
+CONTROL_BY_THIN_CLIENT = Version(2, 17)  # control.sh talks to the thin client port, no longer to the connector
 NO_PEER_NAMES = Version(2, 17)  # peers' names are no longer resolved
 
 
