@@ -124,13 +124,8 @@ def _pods(world: World, ignite: Ignite) -> list[str]:
 def _second(world: World, ignite: Ignite, deploy: Deployer, given: dict[str, t.Any]) -> str:
     before = _pods(world, ignite), _generations(world, ignite)
     said = deploy(ignite, **{**given, "deploy_verify": False})
-    return (
-        said
-        if said != "done"
-        else "unchanged"
-        if (_pods(world, ignite), _generations(world, ignite)) == before
-        else "changed"
-    )
+    after = _pods(world, ignite), _generations(world, ignite)
+    return "unchanged" if (said, after) == ("done", before) else f"{said}, changed"
 
 
 def _generations(world: World, ignite: Ignite) -> list[str]:
