@@ -171,7 +171,9 @@ failure:
     why: >-
       pods "ignite-0" is forbidden: User "ops" cannot get resource "pods/log" in API group "" in the namespace
       "cache-ns"
-    next_step: "Grant this in a Role in namespace cache-ns: {apiGroups: [''], resources: [pods/log], verbs: [get]}"
+    next_step: >-
+      Grant this in a Role in namespace cache-ns: {apiGroups: [''], resources: [pods/log], verbs: [get]}; all rights of
+      each playbook are in files/rbac of role netguard.lockdown.ignite_lockdown
     object: {kind: pods, namespace: cache-ns, name: ignite-0}
     details: {status: 403}
 """

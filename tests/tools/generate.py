@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what follows from the role's argument specs; with --check, fail where a file differs.
+"""Write what follows from the role's argument specs and the table of rights; with --check, fail where a file differs.
 
 The specs give the role's defaults, the list of variables that the role knows, the playbooks'
-argument specs and the tables in the READMEs.
+argument specs and the tables in the READMEs. The table of rights gives the RBAC manifests and their page.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import rights
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,7 +203,7 @@ def wanted(root: Path) -> dict[Path, str]:
     for path in READMES:
         if (root / path).is_file():
             files[path] = readme((root / path).read_text(), specs)
-    return files
+    return {**files, **rights.files()}
 
 
 def differing(root: Path) -> list[Path]:
@@ -218,7 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
     stale = differing(ROOT)
     for path in stale:
         if check:
-            print(f"{path} differs from {SPECS}: run make generate", file=sys.stderr)
+            print(f"{path} differs from what it is generated from: run make generate", file=sys.stderr)
         else:
             (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(wanted(ROOT)[path])

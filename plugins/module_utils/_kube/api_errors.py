@@ -15,11 +15,12 @@ _PATH = re.compile(
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>[^/]+)(?:/.*)?)?)?$"
 )
 # What every authorizer's refusal says, and no admission plugin's.
-_UNAUTHORIZED_VERB = re.compile(r"\bcannot \w+ (resource|path)\b")
+_UNAUTHORIZED_VERB = re.compile(r"\bcannot (?P<verb>\w+) (resource|path)\b")
 # The second check of an upgrade leaves the reason out.
 _UNAUTHORIZED_UPGRADE = re.compile(r"\bis forbidden:?$")
 # A WebSocket begins as a GET; newer API servers ask for the right to create as well.
 _UPGRADED, _UPGRADE_VERBS = ("exec", "attach", "portforward"), ["create", "get"]
+MANIFESTS = "all rights of each playbook are in files/rbac of role netguard.lockdown.ignite_lockdown"
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -38,10 +39,11 @@ def from_status(method: str, path: str, host: str, status: int, answer: t.Mappin
     """The error for an HTTP status of 400 or more."""
     message = str(answer.get("message") or f"HTTP status {status}").strip().rstrip(".")
     lacks_right = status == 403 and _is_unauthorized(path, message)
-    code, next_step = _advice(method, path, status, lacks_right)
+    rule = _missing_rule(method, path, message) if lacks_right else {}
+    code, next_step = _advice(path, status, rule)
     details: dict[str, t.Any] = {"status": status, "verb": _verb(method, path), "path": path, "host": host}
     if lacks_right:
-        details["rbac_rule"] = rbac_rule(method, path)
+        details["rbac_rule"] = rule
     error = ApiError(code, f"{method} {host}{path} failed", message, next_step, obj=_object(path), details=details)
     error.status = status
     return error
@@ -58,11 +60,20 @@ def _is_upgrade(path: str) -> bool:
     return match is not None and match["sub"] in _UPGRADED
 
 
-def _advice(method: str, path: str, status: int, lacks_right: bool) -> tuple[str, str]:
+def _missing_rule(method: str, path: str, message: str) -> dict[str, t.Any]:
+    """The rule that permits the request; an apply of an object that does not exist lacks the right to create it."""
+    refused = _UNAUTHORIZED_VERB.search(message)
+    if refused and method == "PATCH" and refused["verb"] == "create":
+        return rbac_rule("POST", path.rpartition("/")[0])
+    return rbac_rule(method, path)
+
+
+def _advice(path: str, status: int, rule: t.Mapping[str, t.Any]) -> tuple[str, str]:
     if status == 401:
         return "api_unauthorized", "Renew the credentials: the API server does not know this token, certificate or user"
-    if lacks_right:
-        return "api_forbidden", f"Grant this in {_role_kind(path)}: {_flow_style(rbac_rule(method, path))}"
+    if rule:
+        needed = f"{_role_kind(path)}: {_flow_style(rule)}"
+        return "api_forbidden", f"Grant this in {needed}; {MANIFESTS}"
     if status == 404:
         return "api_not_found", "Check the name and the namespace"
     if status == 409:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects import kinds, plan
-from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import MANIFESTS, ApiError
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 
 _IMMUTABLE = re.compile(
@@ -54,7 +54,7 @@ def _explained(change: plan.Change, error: ApiError) -> LockdownError:
         next_step = f"Leave that out of the definition, stop that manager, or list {change.label} in adopt"
         return LockdownError("field_conflict", what, error.why, next_step, details=error.details)
     if error.status == 403 and _ESCALATION in error.why:
-        next_step = "Grant this account the rights that the Role grants: Kubernetes lets nobody grant more than he has"
+        next_step = f"Grant this account what the Role grants, for nobody may grant more than he has; {MANIFESTS}"
         return LockdownError("rbac_escalation", what, error.why, next_step, details=error.details)
     return error
 

@@ -56,12 +56,17 @@ class RolloutWait:
                 time.sleep(_POLL_SECONDS)
 
     def _in_vain(self, change: plan.Change, live: kinds.Object, state: rollout.Rollout) -> LockdownError:
-        pods, unreadable = self._pods(live)
-        lines = [f"{name}: {reason}" for name, reasons in pods.items() for reason in reasons]
-        claims = self._optional(live, "persistentvolumeclaims")
-        if claims is not None:
-            lines += rollout.claim_reasons(live, claims)
-        events = rollout.event_texts(self._optional(live, "events") or [], [state.name, *pods])
+        pods = self._pods(live)
+        lines = [f"{name}: {reason}" for name, reasons in (pods or {}).items() for reason in reasons]
+        claims = self._optional(live, "persistentvolumeclaims") if live["spec"].get("volumeClaimTemplates") else []
+        lines += rollout.claim_reasons(live, claims or [])
+        happened = self._optional(live, "events")
+        events = rollout.event_texts(happened or [], [state.name, *(pods or {})])
+        unreadable = [
+            f"its {what} cannot be listed with these rights"
+            for what, found in (("pods", pods), ("claims", claims), ("events", happened))
+            if found is None
+        ]
         why = f"after {self._seconds:g} s it still waits for {' and '.join(state.waiting_for)}"
         why += "".join(f"; {line}" for line in [*lines, *unreadable])
         why += f"; last events: {'; '.join(events)}" if events else ""
@@ -72,18 +77,16 @@ class RolloutWait:
             why,
             f"{stands}Correct what keeps the pods from becoming ready, or raise wait_timeout, and run again",
             obj=kinds.reference(change.wanted),
-            details={"rollout": state.as_dict(), "pods": pods, "events": events, "written": list(self._written)},
+            details={"rollout": state.as_dict(), "pods": pods or {}, "events": events, "written": list(self._written)},
         )
 
-    def _pods(self, live: kinds.Object) -> tuple[dict[str, list[str]], list[str]]:
-        """The reasons of each pod that is not ready, and a sentence where the pods cannot be read."""
-        query = {"labelSelector": selectors.as_query(live["spec"]["selector"])}
-        found = self._optional(live, "pods", query)
+    def _pods(self, live: kinds.Object) -> dict[str, list[str]] | None:
+        """The reasons of each pod that is not ready; None where the pods cannot be read."""
+        found = self._optional(live, "pods", {"labelSelector": selectors.as_query(live["spec"]["selector"])})
         if found is None:
-            return {}, ["its pods cannot be listed with these rights"]
-        owned = rollout.owned_pods(live, found)
-        reasons = {pod["metadata"]["name"]: rollout.pod_reasons(pod) for pod in owned}
-        return {name: why for name, why in reasons.items() if why}, [] if owned else ["it has no pods"]
+            return None
+        owned = {pod["metadata"]["name"]: rollout.pod_reasons(pod) for pod in rollout.owned_pods(live, found)}
+        return {name: reasons for name, reasons in owned.items() if reasons}
 
     def _optional(self, live: kinds.Object, resource: str, query: Json | None = None) -> list[Json] | None:
         """A list that only explains; None where it cannot be had."""

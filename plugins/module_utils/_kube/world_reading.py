@@ -75,18 +75,22 @@ def _foreign(session: Session, groups: t.Sequence[Json], unread: list[str]) -> l
     """Policies of other APIs, where the cluster serves them; what may not be read is noted, for it may decide."""
     found: list[Json] = []
     for group in groups:
-        known = foreign.RESOURCES.get(str(group.get("name")), ())
-        if not known:
-            continue
-        version = group["preferredVersion"]["groupVersion"]
-        served = {entry["name"] for entry in session.get(f"/apis/{version}").get("resources") or []}
-        for resource in known:
-            if resource in served:
+        unseen = list(foreign.RESOURCES.get(str(group.get("name")), ()))
+        for version in _versions(group) if unseen else ():
+            served = {entry["name"] for entry in session.get(f"/apis/{version}").get("resources") or []}
+            for resource in sorted(served.intersection(unseen)):
+                unseen.remove(resource)
                 try:
                     found += session.list(f"/apis/{version}/{resource}")
                 except ApiError as error:
                     unread.append(f"{resource} of {version} may select these pods and could not be read: {error.why}")
     return found
+
+
+def _versions(group: Json) -> list[str]:
+    """All of them, the preferred one first: a kind may be served in another version only."""
+    first = group["preferredVersion"]["groupVersion"]
+    return [first, *(each["groupVersion"] for each in group.get("versions") or [] if each["groupVersion"] != first)]
 
 
 def _optional(session: Session) -> list[Json]:
