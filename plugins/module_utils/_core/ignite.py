@@ -155,7 +155,8 @@ def _not_read() -> LockdownError:
 def _adopt(needs: Needs, given: Given, adopted: Adopted, ports: Ports) -> None:
     """What the configuration that was read adds: its findings, of which some stop the run."""
     where = f"{PREFIX}accept_config_findings"
-    used = {ports.name_of(flow.port) for flow in (*needs.flows, *needs.forbidden) if flow.port is not None}
+    numbers = {flow.port for flow in (*needs.flows, *needs.forbidden)}
+    used = {*_PEER_REASONS, *(name for name, number in ports.numbers.items() if number in numbers)}
     with options.collected(needs.errors):
         findings, errors = adopted.judge(used, read_accepted(given.get(where), where))
         needs.findings += findings
@@ -217,7 +218,6 @@ def _ports(given: Given, adopted: Adopted | None, needs: Needs) -> Ports:
     if adopted:
         ports, errors = adopted.ports(_given_ports(given), where)
         needs.errors += errors
-        _refuse_shared(ports.numbers)
         return ports
     numbers = read_ports(given)
     absent = {name: f"{where}.{name} is not set" for name in OPTIONAL if name not in numbers}

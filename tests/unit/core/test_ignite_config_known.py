@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from flow_builders import APPLICATIONS, client, variables
 from ignite_xml import bean, codes, discovery, ignite, kubernetes, stateful_set
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import Needs, ignite_needs
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.ignite import (
     Config,
     Ignite,
@@ -20,6 +22,13 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
 Json = dict[str, t.Any]
 DEFAULT_PORTS = {"discovery": 47500, "communication": 47100, "thin_client": 10800, "connector": 11211, "rest": 8080}
 RANGES = ["range_not_pinned"] * 5
+PIN_THEM = [
+    "Set localPortRange of TcpDiscoverySpi to 0",
+    "Set localPortRange of TcpCommunicationSpi to 0",
+    "Set portRange of ClientConnectorConfiguration to 0",
+    "Set portRange of ConnectorConfiguration to 0",
+    "Set portRange of ConnectorConfiguration to 0",
+]
 
 
 def ports(*numbers: int) -> list[Json]:
@@ -35,6 +44,32 @@ def deployed(spec: Json, xml: str, place: Place, namespace: str) -> Ignite:
     workload = Workload.of(stateful_set(spec, namespace=namespace))
     assert locate(workload) == place
     return read_ignite(Config(xml, "node.xml", is_open=place.kind == "ConfigMap"), workload)
+
+
+def fixes(found: Ignite, level: str) -> list[str]:
+    return [finding.fix for finding in found.findings if finding.level == level]
+
+
+def locked_down(found: Ignite, namespace: str, **given: t.Any) -> Needs:
+    """What the role makes of it."""
+    about = {"config": "node.xml", "workload": {"name": "ignite"}, "sources": []}
+    return ignite_needs(variables(namespace=namespace, read_config=True, **given), {**found.as_dict(), **about})
+
+
+def is_refused_until_it_is_pinned_or_accepted(found: Ignite, namespace: str) -> None:
+    """Whoever the clients are, what no policy can hold is named with its fix; the rest is a finding."""
+    users = [client(), client(name="ops", kind="custom", ports=["connector", "rest"], namespaces=["ops"])]
+    refused = locked_down(found, namespace, clients=users)
+    assert [error.code for error in refused.errors] == RANGES
+    assert all(fix in "\n".join(map(str, refused.errors)) for fix in PIN_THEM)
+    accepted = locked_down(found, namespace, clients=users, accept_config_findings=["range_not_pinned"])
+    assert accepted.errors == []
+    numbers = {flow.id: flow.port for flow in accepted.flows}
+    assert numbers["peers-discovery-in"] == 47500
+    assert numbers["peers-communication-out"] == 47100
+    assert numbers["client-web-thin-client"] == 10800
+    assert (numbers["client-ops-connector"], numbers["client-ops-rest"]) == (11211, 8080)
+    assert "api-server" in numbers
 
 
 def test_the_documented_manifests_of_apache_ignite() -> None:
@@ -66,15 +101,10 @@ def test_the_documented_manifests_of_apache_ignite() -> None:
     assert codes(found, "error") == RANGES
     assert codes(found, "warning") == ["update_notifier", "system_properties_exposed"]
     assert codes(found, "note") == ["no_readiness_probe"]
-    assert [finding.fix for finding in found.findings if finding.level == "error"] == [
-        "Set localPortRange of TcpDiscoverySpi to 0",
-        "Set localPortRange of TcpCommunicationSpi to 0",
-        "Set portRange of ClientConnectorConfiguration to 0",
-        "Set portRange of ConnectorConfiguration to 0",
-        "Set portRange of ConnectorConfiguration to 0",
-    ]
+    assert fixes(found, "error") == PIN_THEM
     assert not found.minimal.fit
     assert len(found.minimal.reasons) == 2
+    is_refused_until_it_is_pinned_or_accepted(found, "ignite")
 
 
 def test_the_gridgain_chart_with_its_default_values() -> None:
@@ -133,6 +163,17 @@ def test_the_gridgain_chart_with_its_default_values() -> None:
         "system_properties_exposed",
     ]
     assert codes(found, "note") == ["starts_inactive"]
+    assert fixes(found, "error") == PIN_THEM
+    assert fixes(found, "warning") == [
+        "Give ignite_version",
+        "Set IGNITE_UPDATE_NOTIFIER to false",
+        "Remove it from OPTION_LIBS, or add a flow with its reason",
+        "Ask GET /ignite?cmd=probe (2.10 and newer)",
+        "Ask GET /ignite?cmd=probe (2.10 and newer)",
+        "Add a startup probe",
+        "Set includeProperties to an empty list",
+    ]
+    is_refused_until_it_is_pinned_or_accepted(found, "data")
 
 
 def test_the_ignite_of_the_question() -> None:
@@ -162,6 +203,15 @@ def test_the_ignite_of_the_question() -> None:
     assert str(found.version) == "2.10.0"
     assert codes(found, "error") == RANGES
     assert codes(found, "warning") == ["update_notifier", "lying_probe", "system_properties_exposed"]
+    assert fixes(found, "error") == PIN_THEM
+    assert fixes(found, "warning") == [
+        "Set IGNITE_UPDATE_NOTIFIER to false",
+        "Ask REST: GET /ignite?cmd=probe",
+        "Set includeProperties to an empty list",
+    ]
+    is_refused_until_it_is_pinned_or_accepted(found, "cache-ns")
+    asked = locked_down(found, "cache-ns", clients=[APPLICATIONS], accept_config_findings=["range_not_pinned"])
+    assert {flow.port for flow in asked.flows if flow.id.startswith("client-")} == {11211, 47100, 47500, 10800}
     assert [reason.partition(";")[0] for reason in found.minimal.reasons] == [
         "the IP finder asks DNS for the host of https://kubernetes.default.svc.cluster.local:443",
         "Ignite 2.10.0 may ask DNS for its peers' names and wait for the answer",

@@ -14,11 +14,21 @@ from pathlib import Path
 
 import pytest
 import yaml
+from agreement import Both
 from flow_builders import APPLICATIONS, Json, client, extra
 from ignite_xml import bean, discovery, ignite, kubernetes
 from our_policies import SERVICE, ours
+from question_states import (
+    API_ENDPOINTS,
+    API_PORT,
+    CLIENTS,
+    COMMAND_AND_CONTROL,
+    IGNITE,
+    cluster,
+)
 
 import ansible_collections.netguard.lockdown.plugins as collection_plugins
+from lab import objects
 from lab.environment import scrubbed_env
 
 COLLECTIONS = Path(next(iter(collection_plugins.__path__))).parents[3]
@@ -176,6 +186,24 @@ GOOD: dict[str, Json] = {
         "version": "2.17.0",
         "accept_config_findings": ["range_not_pinned"],
         "clients": [client(), client(name="watch", kind="control", namespaces=["ops"], ports=["connector"])],
+    },
+    "locked clients": {
+        "clients": [
+            client(
+                kind="thick",
+                namespaces=["client-ns"],
+                pod_selector={"matchLabels": {"app": "some-pod"}},
+                helper_policy=True,
+            ),
+            client(
+                name="sql",
+                kind="jdbc",
+                namespaces=["client-ns"],
+                pod_selector={"matchLabels": {"app": "another-pod"}},
+                helper_policy=True,
+                helper_dns=True,
+            ),
+        ],
     },
     "helpers": {
         "ports": {"jmx": "49112", "jmx_rmi": "49112"},
@@ -422,6 +450,34 @@ def test_policies_for_clients_are_offered_and_no_part_of_the_lock_down(cases: Ca
         "egress": [rule("to", [servers], 49112)],
     }
     assert cases("question").result["client_policies"] == []
+
+
+def test_in_a_locked_namespace_clients_reach_their_ports_and_nothing_else(cases: Cases) -> None:
+    result = cases("locked clients").result
+    deny = objects.network_policy("deny-all", "client-ns", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+    both = Both([*cluster(), *result["definitions"], *result["client_policies"], deny])
+    some, other = CLIENTS
+    places = [*IGNITE, *CLIENTS, "kube-system/coredns-0", *API_ENDPOINTS, COMMAND_AND_CONTROL[0]]
+    ports = (53, 443, 4444, API_PORT, 8080, 10800, 11211, 47100, 47500)
+
+    def reached(source: str) -> set[tuple[str, int]]:
+        return {
+            (place, port)
+            for port in ports
+            for place in both.reached(source, [place for place in places if place != source], port)
+        }
+
+    peers = {(server, port) for server in IGNITE for port in (47100, 47500)}
+    api = {(address, API_PORT) for address in API_ENDPOINTS}
+    dns = {("kube-system/coredns-0", 53)}
+    assert reached(some) == peers | api
+    assert reached(other) == {(server, 10800) for server in IGNITE} | dns
+    for server in IGNITE:
+        own = {(place, port) for place, port in peers if place != server}
+        assert reached(server) == own | api | dns | {(some, 47100)}
+    without = Both([*cluster(), *result["definitions"], deny])
+    assert not without.reached(some, IGNITE, 47500)
+    assert not without.reached(other, IGNITE, 10800)
 
 
 def test_the_result_holds_what_the_files_hold(cases: Cases) -> None:

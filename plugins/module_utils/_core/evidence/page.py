@@ -451,6 +451,9 @@ def _sources(report: Report) -> Child:
         ("Pack", el("code", pack["digest"])),
         ("Follows", _previous(pack)),
     ]
+    ignite = facts.get("ignite")
+    if ignite:
+        pairs.insert(3, ("Ignite", _ignite(ignite)))
     engine = report.audit.get("engine") or facts["targets"].get("engine")
     parts: list[Child] = [_pairs(pairs), el("h3", "Network engine"), _record(engine or {})]
     rows = [
@@ -460,14 +463,28 @@ def _sources(report: Report) -> Child:
             el("code", source.get("uid") or words.DASH),
             el("code", source.get("resource_version") or words.DASH),
         )
-        for name, target in facts["targets"].items()
+        for name, target in {**facts["targets"], "ignite": ignite}.items()
         for source in (target or {}).get("sources") or []
     ]
     if rows:
         parts.append(
-            _table("Objects that the addresses were read from", ("Object", "For", "uid", "resourceVersion"), rows)
+            _table("Objects that addresses and ports were read from", ("Object", "For", "uid", "resourceVersion"), rows)
         )
     return parts
+
+
+def _ignite(ignite: Json) -> str:
+    """Version and protection as its own configuration says."""
+    told = [
+        (name, {True: "yes", False: "no"}.get(ignite["security"].get(key), "not known"))
+        for name, key in (
+            ("TLS between servers", "nodes_tls"),
+            ("TLS for thin clients", "thin_clients_tls"),
+            ("authentication", "authentication"),
+        )
+    ]
+    listed = ", ".join(f"{name}: {word}" for name, word in told)
+    return f"{ignite['version'] or 'version not known'}; {listed}; read from {ignite['config']}"
 
 
 def _signature(run: Json) -> str:

@@ -17,7 +17,11 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     Finding,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.listeners import has_rest
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.place import origin, split
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.place import (
+    destination,
+    origin,
+    split,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.spring import Unknown
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Version
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.workload import (
@@ -52,13 +56,15 @@ def judge_workload(workload: Workload, mode: str, version: Version | None) -> t.
 
 def downloads(workload: Workload) -> list[str]:
     """Variables that make the start script fetch something, with where from."""
-    found = {name: workload.variable(name) for name in ("CONFIG_URI", "EXTERNAL_LIBS")}
-    texts = {name: value for name, value in found.items() if isinstance(value, str) and value.strip()}
-    return [
-        f"{name} ({', '.join(dict.fromkeys(map(origin, value.replace(',', ' ').split())))})"
-        for name, value in texts.items()
-        if name == "EXTERNAL_LIBS" or not _is_local(value)
-    ]
+    return [f"{name} ({', '.join(dict.fromkeys(map(origin, uris)))})" for name, uris in _fetched(workload)]
+
+
+def _fetched(workload: Workload) -> t.Iterator[tuple[str, list[str]]]:
+    for name in ("CONFIG_URI", "EXTERNAL_LIBS"):
+        value = workload.variable(name)
+        uris = value.replace(",", " ").split() if isinstance(value, str) else []
+        if uris and (name == "EXTERNAL_LIBS" or not _is_local(uris[0])):
+            yield name, uris
 
 
 def _is_local(uri: str) -> bool:
@@ -85,9 +91,10 @@ def _unread(workload: Workload) -> t.Iterator[Finding]:
 
 def _ways_out(workload: Workload) -> t.Iterator[Finding]:
     where = workload.where
-    for each in downloads(workload):
+    for each, (_name, uris) in zip(downloads(workload), _fetched(workload), strict=True):
         message = f"{each} is downloaded at every start, which the policies do not allow"
-        fix = "Put it into the image or a ConfigMap, or add a flow with its reason"
+        wanted = " and ".join(dict.fromkeys(map(destination, uris)))
+        fix = f"Put it into the image or a ConfigMap, or add an extra flow to {wanted} with its reason"
         yield Finding("download", ERROR, where, message, fix)
     notifier = workload.ignite_setting("IGNITE_UPDATE_NOTIFIER")
     if not isinstance(notifier, str) or notifier.lower() != "false":

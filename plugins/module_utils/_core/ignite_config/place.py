@@ -18,6 +18,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.source imp
 # IGNITE_HOME of Apache's and GridGain's images.
 _HOMES = ("/opt/ignite/apache-ignite", "/opt/gridgain")
 _DEFAULT = "config/default-config.xml"
+_PORTS = {"http": 80, "https": 443, "ftp": 21}
 _BY_HAND = "Name config_map or secret with key, or give the configuration with path or content"
 
 
@@ -46,7 +47,18 @@ def split(uri: str) -> SplitResult | None:
 def origin(uri: str) -> str:
     """A URL without what may be a secret in it."""
     parts = split(uri)
-    return f"{parts.scheme}://{parts.hostname}" if parts and parts.hostname else "what is no URL of a host"
+    if parts is None or not parts.hostname:
+        return "what is no URL of a host"
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def destination(uri: str) -> str:
+    """The flow that a URL needs, in words."""
+    parts = split(uri)
+    if parts is None or not parts.hostname:
+        return "its host"
+    port = parts.port or _PORTS.get(parts.scheme)
+    return f"TCP {port} of {parts.hostname}" if port else parts.hostname
 
 
 def locate(workload: Workload) -> Place:
