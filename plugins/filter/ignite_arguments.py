@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, render, rollback, remove, audit, verify_evidence]
+    choices: [main, verify, render, deploy, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -72,6 +72,21 @@ _value:
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
       type: dict
+    kube_objects:
+      description: Further arguments for module M(netguard.lockdown.kube_objects).
+      type: dict
+    ignite_config_info:
+      description: Further arguments for module M(netguard.lockdown.ignite_config_info).
+      type: dict
+    ignite_rollout:
+      description: Arguments for filter P(netguard.lockdown.ignite_rollout#filter).
+      type: dict
+    proves:
+      description: Whether entry point V(deploy) verifies in the end.
+      type: bool
+    create_namespace:
+      description: Whether entry point V(deploy) may create the namespace.
+      type: bool
     flow_probe:
       description: Further arguments for module M(netguard.lockdown.flow_probe).
       type: dict

@@ -18,7 +18,7 @@ PORT = 10800
 def main(address: str, operations: int) -> str:
     client = Client(timeout=5)
     with client.connect(address, PORT):
-        cache = client.get_cache("lab")
+        cache = client.get_or_create_cache("lab")
         for key in range(operations):
             cache.put(key, key * key)
         wrong = [key for key in range(operations) if cache.get(key) != key * key]

@@ -48,6 +48,11 @@ class World:
         self._namespaces.append(name)
         return name
 
+    def unborn(self, purpose: str) -> str:
+        """The name of a namespace that a playbook will create; deleted like the others."""
+        self._namespaces.append(f"{purpose}-{uuid.uuid4().hex[:6]}")
+        return self._namespaces[-1]
+
     def close(self) -> None:
         while self._namespaces:
             with contextlib.suppress(ApiError):
@@ -123,7 +128,7 @@ class Playbooks:
     def __init__(self, cluster: Cluster, scratch: Path) -> None:
         self._cluster, self._scratch = cluster, scratch
 
-    def run(self, name: str, namespace: str, **variables: t.Any) -> float:
+    def run(self, name: str, namespace: str, *arguments: str, seconds: float = 180.0, **variables: t.Any) -> float:
         """Run a playbook of netguard.lockdown; the seconds it took. An error with its output when it fails."""
         file = self._scratch / f"{uuid.uuid4().hex}.json"
         values = {"namespace": namespace, **variables}
@@ -132,10 +137,10 @@ class Playbooks:
         program = ["nice", "-n", "10", str(Path(sys.executable).with_name("ansible-playbook"))]
         began = time.monotonic()
         answer = subprocess.run(
-            [*program, f"netguard.lockdown.{name}", "--extra-vars", f"@{file}"],
+            [*program, f"netguard.lockdown.{name}", "--extra-vars", f"@{file}", *arguments],
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=seconds,
             check=False,
             env={**scrubbed_env(self._cluster.kubeconfig), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"},
             stdin=subprocess.DEVNULL,

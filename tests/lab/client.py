@@ -169,8 +169,17 @@ class Client(Requests):
         context = ssl.create_default_context(cadata=authority.decode())
         if "client-certificate-data" in user:
             _load_pair(context, *(base64.b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key")))
-        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+        headers = _bearer(user["token"]) if "token" in user else {}
         return cls(Address(url.hostname or "", url.port or 443), context, headers, timeout)
+
+    @classmethod
+    def with_token(cls, path: Path, token: str) -> Client:
+        """For the cluster of a kubeconfig, as somebody else."""
+        cluster = yaml.safe_load(path.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
+        url = urllib.parse.urlsplit(cluster["server"])
+        authority = base64.b64decode(cluster["certificate-authority-data"])
+        context = ssl.create_default_context(cadata=authority.decode())
+        return cls(Address(url.hostname or "", url.port or 443), context, _bearer(token))
 
     def api(
         self,
@@ -200,6 +209,10 @@ class Client(Requests):
             return response.status, response.read()
         finally:
             connection.close()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _parse(text: bytes) -> Manifest:

@@ -36,6 +36,7 @@ PLAYBOOKS = {
     "main": "lockdown",
     "verify": "verify",
     "render": "render",
+    "deploy": "deploy",
     "rollback": "rollback",
     "remove": "remove",
     "audit": "audit",

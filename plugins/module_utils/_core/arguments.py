@@ -67,6 +67,10 @@ def _discovery_port(value: t.Any, where: str) -> int:
     return options.port(ports.get("discovery", DEFAULT_PORTS["discovery"]), f"{where}.discovery")
 
 
+def _wait_seconds(value: t.Any, where: str) -> int:
+    return options.integer(value, where, 1, _LONGEST_WAIT)
+
+
 def _version(value: t.Any, where: str) -> str:
     return options.text(str(value), where)
 
@@ -127,6 +131,17 @@ _PROBE: _Table = (
     ("probe_timeout", "timeout", _seconds),
     ("verify_deadline", "deadline", _seconds),
 )
+_OBJECTS: _Table = (
+    _CLUSTER_UID,
+    _SERVER_DRY_RUN,
+    ("deploy_adopt", "adopt", options.words),
+    ("deploy_wait", "wait", options.flag),
+    ("deploy_wait_timeout", "wait_timeout", _wait_seconds),
+)
+_ORDER: _Table = (
+    ("deploy_full_restart", "full_restart", options.flag),
+    ("deploy_wait", "wait", options.flag),
+)
 _TOPOLOGY: _Table = (
     _CLUSTER_UID,
     ("pod_selector", "pod_selector", options.mapping),
@@ -179,6 +194,16 @@ TABLES: dict[str, dict[str, _Table]] = {
         "ignite_verdict": _VERDICT,
     },
     "render": {"ignite_config_info": _FIND_CONFIG},
+    "deploy": {
+        "cluster_network_info": _RESOLVE,
+        "network_policies": _COMPARE,
+        "kube_objects": _OBJECTS,
+        "ignite_config_info": (_CLUSTER_UID,),
+        "ignite_rollout": _ORDER,
+        "flow_probe": _PROBE,
+        "ignite_topology_info": _TOPOLOGY,
+        "ignite_verdict": _VERDICT,
+    },
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
     "audit": {"ignite_config_info": _READ_CONFIG, "cluster_network_info": _RESOLVE, "evidence_pack": _KEEP},
@@ -209,6 +234,8 @@ class Arguments:
     probes: dict[str, t.Any] | None = None
     topology: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
+    proves: bool = True
+    create_namespace: bool = False
     canary: str = CANARY[0]
     reads: bool = False
     errors: list[LockdownError] = field(default_factory=list)
@@ -221,6 +248,8 @@ class Arguments:
             "probes": self.probes,
             "topology": self.topology,
             "fail_on": list(self.fail_on),
+            "proves": self.proves,
+            "create_namespace": self.create_namespace,
             "canary": self.canary,
             "reads": self.reads,
             "errors": [str(error) for error in self.errors],
@@ -241,6 +270,7 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _directory(given, entry_point),
         lambda: _canary(arguments, given, entry_point),
         *_audit_steps(arguments, given, entry_point),
+        *_deploy_steps(arguments, given, entry_point),
         lambda: _config(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
@@ -331,6 +361,24 @@ def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[
         arguments.fail_on = FAIL_ON[options.choice("fail" if options.is_unset(word) else word, where, tuple(FAIL_ON))]
 
     return probes, topology, fail_on
+
+
+def _deploy_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:
+    if entry_point != "deploy":
+        return ()
+
+    def proves() -> None:
+        arguments.proves = _flag(given, "deploy_verify", True) and _flag(given, "deploy_wait", True)
+
+    def create_namespace() -> None:
+        arguments.create_namespace = _flag(given, "deploy_create_namespace", False)
+
+    return proves, create_namespace
+
+
+def _flag(given: Given, name: str, unset: bool) -> bool:
+    word = given.get(f"{PREFIX}{name}")
+    return unset if options.is_unset(word) else options.flag(word, f"{PREFIX}{name}")
 
 
 def _result(given: Given, name: str) -> dict[str, t.Any] | None:

@@ -35,7 +35,11 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     Adopted,
     read_accepted,
 )
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import read_version
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import (
+    Image,
+    Version,
+    read_version,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.wanted import reads
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ports import OPTIONAL, Ports
 
@@ -217,9 +221,7 @@ def _ports(given: Given, adopted: Adopted | None, needs: Needs) -> Ports:
         return ports
     numbers = read_ports(given)
     absent = {name: f"{where}.{name} is not set" for name in OPTIONAL if name not in numbers}
-    word = given.get(f"{PREFIX}version")
-    version = None if options.is_unset(word) else read_version(str(word), f"{PREFIX}version")
-    return Ports(numbers, absent, version)
+    return Ports(numbers, absent, told_version(given))
 
 
 def _is_minimal(given: Given, adopted: Adopted | None, needs: Needs) -> bool:
@@ -239,6 +241,14 @@ def _is_minimal(given: Given, adopted: Adopted | None, needs: Needs) -> bool:
             f"then set {PREFIX}minimal_confirmed: true",
         )
     return profile == "minimal"
+
+
+def told_version(given: Given) -> Version | None:
+    """Ignite's version as the user gives it, else as the image tells it that is to be deployed."""
+    word, image = given.get(f"{PREFIX}version"), given.get(f"{PREFIX}deploy_image")
+    if not options.is_unset(word):
+        return read_version(str(word), f"{PREFIX}version")
+    return Image.of(image).version if isinstance(image, str) else None
 
 
 def read_discovery(given: Given) -> str:

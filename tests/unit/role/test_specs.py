@@ -16,6 +16,7 @@ import yaml
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, clients, ports, verdict
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.settings import read_settings
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import (
     DEFAULT_PORTS,
     DISCOVERIES,
@@ -75,6 +76,7 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("playbooks/lockdown.meta.yml"),
         Path("playbooks/verify.meta.yml"),
         Path("playbooks/render.meta.yml"),
+        Path("playbooks/deploy.meta.yml"),
         Path("playbooks/audit.meta.yml"),
     }
     (tmp_path / "playbooks" / "remove.meta.yml").unlink()
@@ -119,6 +121,7 @@ def test_python_and_specs_agree_on_ports_choices_and_keys() -> None:
     assert set(spec("config")["options"]) == set(wanted.KEYS)
     assert tuple(spec("discovery")["choices"]) == DISCOVERIES
     assert tuple(spec("profile")["choices"]) == PROFILES
+    assert tuple(spec("discovery")["choices"]) == DISCOVERIES
     entries = spec("clients")["options"]
     assert tuple(entries["kind"]["choices"]) == clients.KINDS
     assert set(entries) == set(clients.CLIENT_KEYS)
@@ -140,11 +143,25 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "verify", "rollback", "remove", "audit", "verify_evidence"]
+        assert users == ["main", "verify", "deploy", "rollback", "remove", "audit", "verify_evidence"]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
     ]
+
+
+def _deployment_variables() -> set[str]:
+    """What is read where a deployment is worked out, seen by handing it a mapping that notes its keys."""
+
+    class Noting(dict[str, t.Any]):
+        seen: t.ClassVar[set[str]] = set()
+
+        def get(self, key: str, default: t.Any = None) -> t.Any:
+            self.seen.add(key)
+            return super().get(key, default)
+
+    read_settings(Noting({f"{PREFIX}pod_selector": {"matchLabels": {"app": "ignite"}}}))
+    return Noting.seen | {f"{PREFIX}deploy_create_namespace", f"{PREFIX}deploy_verify"}
 
 
 @pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
@@ -181,7 +198,7 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
             "topology",
             "canary",
         )
-    } | {f"{PREFIX}audit_fail_on"}
+    } | {f"{PREFIX}audit_fail_on", *_deployment_variables()}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts Ignite nodes, one after the other, where they find what their pods would have: files, names, an API server.
+
+Usage: unshare --net --mount nodes.py FOLDER < CASES
+Reads {name: {xml, command, env}} as JSON, prints {name: {log, ports}} as JSON: what each has printed until it had
+started, or for too long, and on which ports it listened. Nothing outside of the two namespaces is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+API_PORT = 6443
+PASSWORD = "word-of-the-stores"  # noqa: S105
+SECRETS = Path("/run/secrets/kubernetes.io/serviceaccount")
+STORES, WORK, CONFIG = Path("/run/ignite/tls"), Path("/var/lib/ignite"), Path("/run/ignite/ignite.xml")
+HOSTS = "127.0.0.1 localhost ignite-0.ignite.cache-ns.svc\n"
+STARTED = re.compile(r"Ignite node started OK|Node started : \[")
+SECONDS = 60.0
+LISTENING = "0A"
+
+
+class ApiServer(BaseHTTPRequestHandler):
+    """Knows one endpoint of the discovery Service, for whoever shows the token."""
+
+    def do_GET(self) -> None:
+        known = self.path == "/api/v1/namespaces/cache-ns/endpoints/ignite"
+        allowed = self.headers.get("Authorization") == "Bearer token"
+        body = json.dumps({"subsets": [{"addresses": [{"ip": "127.0.0.1"}]}]}).encode()
+        self.send_response(200 if known and allowed else 403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+def prepare(folder: Path) -> None:
+    """The files and names of a pod, in our own mount namespace."""
+    run("ip", "link", "set", "lo", "up")
+    run("mount", "--make-rprivate", "/")
+    for place in ("/run", "/var/lib"):
+        run("mount", "-t", "tmpfs", "tmpfs", place)
+    for place in (SECRETS, STORES):
+        place.mkdir(parents=True)
+    (SECRETS / "token").write_text("token")
+    (folder / "hosts").write_text(HOSTS)
+    run("mount", "--bind", str(folder / "hosts"), "/etc/hosts")
+    key, trust, certificate = (str(STORES / name) for name in ("keystore.p12", "truststore.p12", "certificate"))
+    common = ("-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "ignite", "-noprompt")
+    run("keytool", "-genkeypair", "-keyalg", "EC", "-dname", "CN=ignite", "-keystore", key, *common)
+    run("keytool", "-exportcert", "-keystore", key, "-file", certificate, *common)
+    run("keytool", "-importcert", "-keystore", trust, "-file", certificate, *common)
+
+
+def serve(folder: Path) -> None:
+    pair = [str(folder / "api.key"), str(folder / "api.crt")]
+    run(
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=api",
+        "-keyout",
+        pair[0],
+        "-out",
+        pair[1],
+    )
+    server = ThreadingHTTPServer(("127.0.0.1", API_PORT), ApiServer)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair[1], pair[0])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def start(case: dict[str, t.Any], log: Path) -> dict[str, t.Any]:
+    """Start a node, and end it when it has told enough."""
+    run("rm", "-rf", str(WORK))
+    WORK.mkdir()
+    CONFIG.write_text(case["xml"])
+    env = {
+        "PATH": os.environ["PATH"],
+        "IGNITE_LOCAL_HOST": "127.0.0.1",
+        "IGNITE_STORE_PASSWORD": PASSWORD,
+        **case["env"],
+    }
+    with log.open("w") as output:
+        node = subprocess.Popen(
+            [*case["command"], str(CONFIG)], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    began = time.monotonic()
+    while time.monotonic() - began < SECONDS and node.poll() is None and not STARTED.search(log.read_text()):
+        time.sleep(0.2)
+    ports = sorted(listening() - {API_PORT})
+    node.kill()
+    node.wait()
+    return {"log": log.read_text(), "ports": ports}
+
+
+def listening() -> set[int]:
+    """The ports of all listeners in our network namespace."""
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    return {int(fields[1].rpartition(":")[2], 16) for fields in lines if fields[3] == LISTENING}
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main(folder: Path) -> None:
+    cases = json.load(sys.stdin)
+    prepare(folder)
+    serve(folder)
+    print(json.dumps({name: start(case, folder / f"{name}.log") for name, case in cases.items()}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
