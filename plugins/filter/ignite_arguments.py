@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, render, rollback, remove, audit, verify_evidence]
+    choices: [main, verify, refresh, drift, render, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -63,6 +63,9 @@ _value:
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
       type: dict
+    policy_drift_info:
+      description: Further arguments for module M(netguard.lockdown.policy_drift_info).
+      type: dict
     flow_probe:
       description: Further arguments for module M(netguard.lockdown.flow_probe).
       type: dict
@@ -88,6 +91,9 @@ _value:
       description: Verdicts at which entry point V(audit) fails.
       type: list
       elements: str
+    fail_on_drift:
+      description: Whether entry point V(drift) fails on drift.
+      type: bool
     errors:
       description: What is wrong, as sentences. Empty if all is well.
       type: list

@@ -96,6 +96,15 @@ _APPLY: _Table = (
     ("accept_foreign_policies", "accept_foreign_policies", options.words),
     ("accept_no_pods", "accept_no_pods", options.flag),
 )
+_FOREIGN = ("accept_foreign_policies", "accept_foreign_policies", options.words)
+_REFRESH: _Table = (
+    _CLUSTER_UID,
+    _LOCK_TIMEOUT,
+    _SERVER_DRY_RUN,
+    _FOREIGN,
+    ("accept_no_pods", "accept_no_pods", options.flag),
+)
+_DRIFT: _Table = (_CLUSTER_UID, _FOREIGN, ("replace_policies", "replace_policies", options.words))
 _ROLL_BACK: _Table = (
     _CLUSTER_UID,
     _UNISOLATED,
@@ -155,6 +164,8 @@ TABLES: dict[str, dict[str, _Table]] = {
         "ignite_topology_info": _TOPOLOGY,
         "ignite_verdict": _VERDICT,
     },
+    "refresh": {"cluster_network_info": _RESOLVE, "network_policies": _REFRESH},
+    "drift": {"cluster_network_info": _RESOLVE, "policy_drift_info": _DRIFT},
     "render": {},
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
@@ -183,6 +194,7 @@ class Arguments:
     probes: dict[str, t.Any] | None = None
     topology: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
+    fail_on_drift: bool = True
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
@@ -193,6 +205,7 @@ class Arguments:
             "probes": self.probes,
             "topology": self.topology,
             "fail_on": list(self.fail_on),
+            "fail_on_drift": self.fail_on_drift,
             "errors": [str(error) for error in self.errors],
         }
 
@@ -210,6 +223,7 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
         *_audit_steps(arguments, given, entry_point),
+        lambda: _drift(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -285,6 +299,12 @@ def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[
         arguments.fail_on = FAIL_ON[options.choice("fail" if options.is_unset(word) else word, where, tuple(FAIL_ON))]
 
     return probes, topology, fail_on
+
+
+def _drift(arguments: Arguments, given: Given, entry_point: str) -> None:
+    variable = f"{PREFIX}fail_on_drift"
+    if entry_point == "drift" and not options.is_unset(given.get(variable)):
+        arguments.fail_on_drift = options.flag(given[variable], variable)
 
 
 def _result(given: Given, name: str) -> dict[str, t.Any] | None:
