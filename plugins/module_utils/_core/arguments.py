@@ -175,6 +175,10 @@ TABLES: dict[str, dict[str, _Table]] = {
 ENTRY_POINTS = tuple(TABLES)
 PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
 
+# Entry points that grant a grace unless told otherwise; reading the memory is a request that main does not make.
+REMEMBERING = ("verify", "refresh", "drift", "audit")
+GRACE_SECONDS = 300
+
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
 _WITHOUT_INSTANCE = ("verify_evidence",)
 _DIRECTORIES = {
@@ -217,6 +221,8 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
     :arg known: every variable that some entry point reads; any other is an error.
     """
     arguments = Arguments(errors=options.unknown_variables(given, known))
+    if entry_point in REMEMBERING:
+        arguments.plugins["cluster_network_info"]["grace_seconds"] = GRACE_SECONDS
     steps: tuple[t.Callable[[], None], ...] = (
         lambda: _name(arguments, given, entry_point),
         lambda: _instance(arguments, given, entry_point),

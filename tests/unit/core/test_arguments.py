@@ -190,6 +190,7 @@ def test_verify_gives_every_plugin_its_own() -> None:
     )
     assert found.errors == []
     assert given_to(found) == {
+        "cluster_network_info": {"grace_seconds": 300},
         "network_policies": {"replace_policies": ["old"]},
         "flow_probe": {"control": {"namespace": "ops", "pod": "shell"}, "timeout": 2, "deadline": 30},
         "ignite_topology_info": {

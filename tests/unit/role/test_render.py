@@ -284,7 +284,10 @@ def test_the_questions_policies(cases: Cases) -> None:
             "name": ALLOW,
             "namespace": "cache-ns",
             "labels": labels,
-            "annotations": {"lockdown.netguard.io/api-endpoints": "172.30.0.2:6443,172.30.0.3:6443"},
+            "annotations": {
+                "lockdown.netguard.io/flows": flows_digest(parse_flows(found.result["flows"])),
+                "lockdown.netguard.io/api-endpoints": "172.30.0.2:6443,172.30.0.3:6443",
+            },
         },
         "spec": {
             **SERVERS,

@@ -66,6 +66,8 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("roles/ignite_lockdown/defaults/main.yml"),
         Path("playbooks/lockdown.meta.yml"),
         Path("playbooks/verify.meta.yml"),
+        Path("playbooks/refresh.meta.yml"),
+        Path("playbooks/drift.meta.yml"),
         Path("playbooks/render.meta.yml"),
         Path("playbooks/audit.meta.yml"),
     }
@@ -122,7 +124,7 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "verify", "rollback", "remove", "audit", "verify_evidence"]
+        assert users == ["main", "verify", "refresh", "drift", "rollback", "remove", "audit", "verify_evidence"]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
@@ -141,14 +143,14 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
     own = {
         PREFIX + name
         for name in ("namespace", "instance", "targets", "render_dir", "remove_confirmed", "probes", "topology")
-    } | {f"{PREFIX}audit_fail_on"}
+    } | {f"{PREFIX}audit_fail_on", f"{PREFIX}fail_on_drift"}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own
 
 
 # Variables whose values are not passed on as they are.
-DERIVED = ("profile", "rollback_revision", "ports", "pod_selector")
+DERIVED = ("grace_seconds", "profile", "rollback_revision", "ports", "pod_selector")
 
 
 @pytest.mark.parametrize("plugin", arguments.PLUGINS)
