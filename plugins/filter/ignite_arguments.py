@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, refresh, drift, render, rollback, remove, audit, verify_evidence]
+    choices: [main, verify, refresh, drift, fleet, fleet_report, render, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -59,6 +59,9 @@ _value:
       type: str
     cluster_network_info:
       description: Further arguments for module M(netguard.lockdown.cluster_network_info).
+      type: dict
+    enforcement_canary:
+      description: Further arguments for module M(netguard.lockdown.enforcement_canary).
       type: dict
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
@@ -92,8 +95,14 @@ _value:
       type: list
       elements: str
     fail_on_drift:
-      description: Whether entry point V(drift) fails on drift.
+      description: Whether the run fails on drift.
       type: bool
+    fleet_action:
+      description: The entry point that a fleet runs, empty for other entry points than V(fleet).
+      type: str
+    canary:
+      description: When entry point V(main) proves that policies are enforced.
+      type: str
     errors:
       description: What is wrong, as sentences. Empty if all is well.
       type: list

@@ -32,10 +32,16 @@ class InProcessAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: Json | None = None) -> Json:
         result: Json = super().run(tmp, task_vars)
+        given = _plain(self._task.args)
+        sent = self.CONTRACT.conceal(given)
         if not self._may_run_here(task_vars or {}):
-            executed = self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val))
+            executed = self._execute_module(
+                module_args=None if sent is given else sent,
+                task_vars=task_vars,
+                wrap_async=bool(self._task.async_val),
+            )
             return {**result, **executed}
-        return {**result, **self._run_here()}
+        return {**result, **self._run_here(sent)}
 
     def _may_run_here(self, task_vars: Json) -> bool:
         local = self._connection.transport in ("local", "ansible.builtin.local")
@@ -50,13 +56,12 @@ class InProcessAction(ActionBase):
             and not self._task.async_val
         )
 
-    def _run_here(self) -> Json:
+    def _run_here(self, given: Json) -> Json:
         validator = ArgumentSpecValidator(
             self.CONTRACT.spec,
             mutually_exclusive=self.CONTRACT.mutually_exclusive,
             required_if=self.CONTRACT.required_if,
         )
-        given = _plain(self._task.args)
         secrets = {
             given[name] for name, option in self.CONTRACT.spec.items() if option.get("no_log") and given.get(name)
         }

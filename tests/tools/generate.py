@@ -29,6 +29,8 @@ PLAYBOOKS = {
     "verify": "verify",
     "refresh": "refresh",
     "drift": "drift",
+    "fleet": "fleet",
+    "fleet_report": "fleet_report",
     "render": "render",
     "rollback": "rollback",
     "remove": "remove",

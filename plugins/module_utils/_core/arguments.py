@@ -105,6 +105,14 @@ _REFRESH: _Table = (
     ("accept_no_pods", "accept_no_pods", options.flag),
 )
 _DRIFT: _Table = (_CLUSTER_UID, _FOREIGN, ("replace_policies", "replace_policies", options.words))
+_CANARY: _Table = (
+    _CLUSTER_UID,
+    ("pod_selector", "pod_selector", options.mapping),
+    ("canary_namespace", "canary_namespace", options.dns_label),
+    ("canary_start_timeout", "start_timeout", _seconds),
+    ("canary_deadline", "deadline", _seconds),
+    ("accept_unproven_canary", "accept_inconclusive", options.flag),
+)
 _ROLL_BACK: _Table = (
     _CLUSTER_UID,
     _UNISOLATED,
@@ -156,7 +164,7 @@ _VERIFY_EVIDENCE: _Table = (
 
 # Entry point of the role -> plugin -> what it is given.
 TABLES: dict[str, dict[str, _Table]] = {
-    "main": {"cluster_network_info": _RESOLVE, "network_policies": _APPLY},
+    "main": {"cluster_network_info": _RESOLVE, "enforcement_canary": _CANARY, "network_policies": _APPLY},
     "verify": {
         "cluster_network_info": _RESOLVE_ALL,
         "network_policies": _COMPARE,
@@ -166,6 +174,8 @@ TABLES: dict[str, dict[str, _Table]] = {
     },
     "refresh": {"cluster_network_info": _RESOLVE, "network_policies": _REFRESH},
     "drift": {"cluster_network_info": _RESOLVE, "policy_drift_info": _DRIFT},
+    "fleet": {},
+    "fleet_report": {},
     "render": {},
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
@@ -179,8 +189,12 @@ PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in
 REMEMBERING = ("verify", "refresh", "drift", "audit")
 GRACE_SECONDS = 300
 
+# What a fleet may do -> the entry point that does it.
+FLEET = {"lockdown": "main", "refresh": "refresh", "drift": "drift"}
+
+CANARY = ("never", "changes", "always")
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
-_WITHOUT_INSTANCE = ("verify_evidence",)
+_WITHOUT_INSTANCE = ("verify_evidence", "fleet_report")
 _DIRECTORIES = {
     "render": f"{PREFIX}render_dir",
     "audit": f"{PREFIX}evidence_dir",
@@ -199,6 +213,8 @@ class Arguments:
     topology: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
     fail_on_drift: bool = True
+    fleet_action: str = ""
+    canary: str = CANARY[0]
     errors: list[LockdownError] = field(default_factory=list)
 
     def as_record(self) -> dict[str, t.Any]:
@@ -210,6 +226,8 @@ class Arguments:
             "topology": self.topology,
             "fail_on": list(self.fail_on),
             "fail_on_drift": self.fail_on_drift,
+            "fleet_action": self.fleet_action,
+            "canary": self.canary,
             "errors": [str(error) for error in self.errors],
         }
 
@@ -228,8 +246,10 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _instance(arguments, given, entry_point),
         lambda: _confirm(given, entry_point),
         lambda: _directory(given, entry_point),
+        lambda: _canary(arguments, given, entry_point),
         *_audit_steps(arguments, given, entry_point),
         lambda: _drift(arguments, given, entry_point),
+        lambda: _fleet(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -289,6 +309,13 @@ def _directory(given: Given, entry_point: str) -> None:
         raise options.invalid(variable, "it is not set")
 
 
+def _canary(arguments: Arguments, given: Given, entry_point: str) -> None:
+    where = f"{PREFIX}canary"
+    word = given.get(where)
+    if entry_point == "main" and not options.is_unset(word):
+        arguments.canary = options.choice(word, where, CANARY)
+
+
 def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:
     if entry_point != "audit":
         return ()
@@ -309,8 +336,14 @@ def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[
 
 def _drift(arguments: Arguments, given: Given, entry_point: str) -> None:
     variable = f"{PREFIX}fail_on_drift"
-    if entry_point == "drift" and not options.is_unset(given.get(variable)):
+    if entry_point in ("drift", "fleet", "fleet_report") and not options.is_unset(given.get(variable)):
         arguments.fail_on_drift = options.flag(given[variable], variable)
+
+
+def _fleet(arguments: Arguments, given: Given, entry_point: str) -> None:
+    if entry_point == "fleet":
+        variable = f"{PREFIX}fleet_action"
+        arguments.fleet_action = FLEET[options.choice(given.get(variable), variable, tuple(FLEET))]
 
 
 def _result(given: Given, name: str) -> dict[str, t.Any] | None:

@@ -79,6 +79,22 @@ def owned_keys(obj: Object, field: str) -> set[str]:
     return keys
 
 
+def owned_fields(obj: Object) -> dict[str, t.Any]:
+    """The fields that our manager applied, in the form of managedFields (FieldsV1)."""
+    found = [entry.get("fieldsV1") or {} for entry in _entries(obj) if _is_our_apply(entry)]
+    return {name: node for fields in found for name, node in fields.items()}
+
+
+def foreign_entries(obj: Object) -> list[Object]:
+    """What other managers hold, status apart."""
+    return [entry for entry in _entries(obj) if not _is_our_apply(entry) and entry.get("subresource") != "status"]
+
+
+def applied_at(obj: Object) -> str:
+    """When our manager last changed something, in the API's form; empty where it never did."""
+    return max((str(entry.get("time", "")) for entry in _entries(obj) if _is_our_apply(entry)), default="")
+
+
 def foreign_spec_owners(obj: Object) -> list[dict[str, t.Any]]:
     """Other managers that own parts of the spec: they edited what is ours."""
     owners = []

@@ -39,9 +39,14 @@ def _always(params: Params) -> bool:
     return True
 
 
+def _as_given(arguments: Result) -> Result:
+    return arguments
+
+
 class Contract(t.NamedTuple):
     """`work` gets the validated options and whether this is check mode; it returns the module's result.
 
+    :arg conceal: moves what no log may show from a task's arguments into an option that is never logged.
     :arg connects: whether these options need the cluster; without it the session is one that refuses every request.
     """
 
@@ -50,6 +55,7 @@ class Contract(t.NamedTuple):
     mutually_exclusive: t.Sequence[tuple[str, ...]] = ()
     required_if: t.Sequence[tuple[t.Any, ...]] = ()
     connects: t.Callable[[Params], bool] = _always
+    conceal: t.Callable[[Result], Result] = _as_given
 
     def fulfil(self, params: Params, *, check_mode: bool) -> Result:
         """Open the session and do the work. Raises LockdownError, and nothing else for bad input."""

@@ -95,7 +95,23 @@ def test_every_argument_has_its_type() -> None:
 def test_what_says_nothing_is_left_out(nothing: t.Any) -> None:
     found = arguments(cluster_uid=nothing, grace_seconds=nothing, accept_no_pods=nothing, lock_timeout=nothing)
     assert found.errors == []
-    assert given_to(found) == {"cluster_network_info": {"resolve_dns": True}}
+    selector = {"pod_selector": {"matchLabels": {"app": "ignite"}}}
+    assert given_to(found) == {"cluster_network_info": {"resolve_dns": True}, "enforcement_canary": selector}
+
+
+def test_the_canary_gets_what_it_is_asked_for() -> None:
+    found = arguments(canary="always", canary_namespace="birds", canary_start_timeout="5", accept_unproven_canary="yes")
+    assert found.errors == []
+    assert found.canary == "always"
+    assert found.plugins["enforcement_canary"] == {
+        "pod_selector": {"matchLabels": {"app": "ignite"}},
+        "canary_namespace": "birds",
+        "start_timeout": 5,
+        "accept_inconclusive": True,
+    }
+    assert arguments(canary="").canary == "never"
+    (error,) = arguments(canary="sometimes").errors
+    assert "ignite_lockdown_canary" in str(error)
 
 
 def test_the_minimal_profile_resolves_no_dns() -> None:

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waits until the pods of StatefulSets are the wanted ones, and says at the end what it waited for."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects import kinds, plan, rollout
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
+
+_POLL_SECONDS = 1.0
+
+
+class RolloutWait:
+    """:arg written: what this run has written, for the message of a wait that was in vain."""
+
+    def __init__(self, session: Session, seconds: float, written: t.Sequence[str]) -> None:
+        self._session = session
+        self._seconds = seconds
+        self._written = written
+
+    def until_complete(self, changes: t.Sequence[plan.Change]) -> Json:
+        started = time.monotonic()
+        found = [self._until_complete(change, started + self._seconds) for change in changes]
+        seconds = round(time.monotonic() - started, 1)
+        return {"waited": True, "seconds": seconds, "workloads": [each.as_dict() for each in found]}
+
+    def _until_complete(self, change: plan.Change, deadline: float) -> rollout.Rollout:
+        live = change.live if change.action == plan.NONE else None
+        while True:
+            live = live or self._read(change, deadline)
+            state = rollout.judge(live)
+            if state.complete:
+                return state
+            if time.monotonic() >= deadline:
+                raise self._in_vain(change, live, state)
+            time.sleep(_POLL_SECONDS)
+            live = None
+
+    def _read(self, change: plan.Change, deadline: float) -> kinds.Object:
+        """The object; an API server that is away for a moment is waited for."""
+        while True:
+            try:
+                return self._session.get(kinds.path_of(change.wanted))
+            except ApiError:
+                raise
+            except LockdownError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+
+    def _in_vain(self, change: plan.Change, live: kinds.Object, state: rollout.Rollout) -> LockdownError:
+        pods, unreadable = self._pods(live)
+        lines = [f"{name}: {reason}" for name, reasons in pods.items() for reason in reasons]
+        claims = self._optional(live, "persistentvolumeclaims")
+        if claims is not None:
+            lines += rollout.claim_reasons(live, claims)
+        events = rollout.event_texts(self._optional(live, "events") or [], [state.name, *pods])
+        why = f"after {self._seconds:g} s it still waits for {' and '.join(state.waiting_for)}"
+        why += "".join(f"; {line}" for line in [*lines, *unreadable])
+        why += f"; last events: {'; '.join(events)}" if events else ""
+        stands = f"What was written stays: {', '.join(self._written)}. " if self._written else ""
+        return LockdownError(
+            "rollout_timeout",
+            f"{kinds.reference(change.wanted)} is not rolled out",
+            why,
+            f"{stands}Correct what keeps the pods from becoming ready, or raise wait_timeout, and run again",
+            obj=kinds.reference(change.wanted),
+            details={"rollout": state.as_dict(), "pods": pods, "events": events, "written": list(self._written)},
+        )
+
+    def _pods(self, live: kinds.Object) -> tuple[dict[str, list[str]], list[str]]:
+        """The reasons of each pod that is not ready, and a sentence where the pods cannot be read."""
+        query = {"labelSelector": selectors.as_query(live["spec"]["selector"])}
+        found = self._optional(live, "pods", query)
+        if found is None:
+            return {}, ["its pods cannot be listed with these rights"]
+        owned = rollout.owned_pods(live, found)
+        reasons = {pod["metadata"]["name"]: rollout.pod_reasons(pod) for pod in owned}
+        return {name: why for name, why in reasons.items() if why}, [] if owned else ["it has no pods"]
+
+    def _optional(self, live: kinds.Object, resource: str, query: Json | None = None) -> list[Json] | None:
+        """A list that only explains; None where it cannot be had."""
+        try:
+            return self._session.list(f"/api/v1/namespaces/{live['metadata']['namespace']}/{resource}", query)
+        except LockdownError:
+            return None
