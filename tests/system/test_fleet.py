@@ -173,7 +173,7 @@ def job(fleet: Fleet, folder: Path, action: str, *, limit: str = "all") -> Job:
         done = subprocess.run(step, env=env, input=stream, capture_output=True, timeout=JOB_SECONDS, check=False)
         stream = done.stdout
     assert done is not None
-    (artifact,) = (folder / "artifacts").iterdir()
+    artifact = folder / "artifacts"
     events = [json.loads(path.read_text()) for path in (artifact / "job_events").glob("*.json")]
     (stats,) = [event for event in events if event["event"] == "playbook_on_stats"]
     output = (artifact / "stdout").read_text()
@@ -226,7 +226,7 @@ def test_slices_share_nothing_and_are_put_together_at_the_end(fleet: Fleet, tmp_
     cases = ElementTree.parse(tmp_path / "report" / "fleet-junit.xml").getroot()
     assert [case.get("name") for case in cases.iter("testcase")] == GOOD
     assert [case.get("type") for case in cases.iter("failure")] == ["missing"]
-    assert (tmp_path / "report" / "fleet.txt").read_text().splitlines()[2].startswith(f"{bad}  drift    missing  ")
+    assert (tmp_path / "report" / "fleet.txt").read_text().splitlines()[2].startswith(f"{bad}   drift    missing  ")
 
     well = run_playbook("netguard.lockdown.fleet_report", slices[1].artifacts, environment())
     assert well.returncode == 0, well.stdout + well.stderr
