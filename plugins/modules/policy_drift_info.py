@@ -160,10 +160,10 @@ failure:
   returned: failure
   type: dict
   sample:
-    code: forbidden
-    what: Cannot list networkpolicies
-    why: the API server does not permit it
-    next_step: Bind the Role of entry point drift
+    code: api_forbidden
+    what: GET https://203.0.113.1:6443/api/v1/namespaces/cache-ns/configmaps/netguard-lockdown-ignite failed
+    why: 'configmaps "netguard-lockdown-ignite" is forbidden: User "drift" cannot get resource "configmaps"'
+    next_step: "Grant this in a Role in namespace cache-ns: {apiGroups: [''], resources: [configmaps], verbs: [get]}"
     object: null
     details: {}
 """

@@ -190,7 +190,7 @@ def test_a_bad_cluster_never_harms_the_others(fleet: Fleet, tmp_path: Path) -> N
         assert fleet.policies(name) == [ALLOW, DENY]
     down, forbidden = done.statuses[DOWN], done.statuses[FORBIDDEN]
     assert (down["outcome"], forbidden["outcome"]) == ("failed", "failed")
-    assert (down["code"], forbidden["code"]) == ("unreachable", "forbidden")
+    assert (down["code"], forbidden["code"]) == ("api_unreachable", "api_forbidden")
     assert str(fleet.where[DOWN]["port"]) in down["message"]
     assert "nobody-in-particular" in forbidden["message"]
     assert down["next_step"]
