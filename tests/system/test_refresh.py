@@ -111,7 +111,11 @@ def test_the_policies_follow_their_targets_and_a_converged_run_writes_nothing(wo
     plane.wait_endpoints(["192.0.2.1"])
     try:
         found = world.drift()
-        assert (found["class"], found[ALLOW]["class"], found[DENY]["class"]) == ("targets_moved", "targets_moved", "none")
+        assert (found["class"], found[ALLOW]["class"], found[DENY]["class"]) == (
+            "targets_moved",
+            "targets_moved",
+            "none",
+        )
         told = world.refused("drift")
         assert "is targets_moved: the API server or the DNS is elsewhere now" in told
         assert "Run refresh" in told
@@ -156,7 +160,9 @@ def test_an_edit_is_told_with_its_author_and_not_refreshed(world: World) -> None
     found = world.drift()
     assert found["class"] == "edited"
     assert found[DENY]["surplus"] == ["all pods open TCP 443 to 203.0.113.9/32"]
-    assert [(item["manager"], item["fields"]) for item in found[DENY]["changed_by"]] == [("kubectl-edit", ["spec.egress"])]
+    assert [(item["manager"], item["fields"]) for item in found[DENY]["changed_by"]] == [
+        ("kubectl-edit", ["spec.egress"])
+    ]
     assert found[DENY]["changed_by"][0]["time"].startswith("20")
     assert "it was edited by kubectl-edit" in world.refused("refresh")
 

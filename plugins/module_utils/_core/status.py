@@ -112,7 +112,9 @@ def report(records: t.Iterable[t.Any], hosts: t.Iterable[str] = ()) -> Json:
 
     :arg hosts: those that were asked; one without a record is a failure.
     """
-    known = {str(record["host"]): dict(record) for record in records if isinstance(record, t.Mapping) and "host" in record}
+    known = {
+        str(record["host"]): dict(record) for record in records if isinstance(record, t.Mapping) and "host" in record
+    }
     silent = [_silent(str(host)) for host in hosts if str(host) not in known]
     rows = sorted([*known.values(), *silent], key=lambda row: str(row["host"]))
     bad = [row for row in rows if row["outcome"] not in GOOD]
@@ -146,9 +148,11 @@ def _sentence(row: Json) -> str:
 def _text(rows: t.Sequence[Json]) -> str:
     """A table for people, with as many columns as the text needs."""
     head = ("cluster", "outcome", "drift", "what")
-    cells = [(row["host"], row["outcome"], row["drift"] or "-", _plain(_sentence(row))) for row in rows]
+    cells = [tuple(map(_plain, (row["host"], row["outcome"], row["drift"] or "-", _sentence(row)))) for row in rows]
     widths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head) - 1)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]) for line in [head, *cells]]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]) for line in [head, *cells]
+    ]
     return "\n".join(lines) + "\n"
 
 

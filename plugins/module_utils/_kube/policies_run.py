@@ -62,7 +62,9 @@ class Task:
         if absent and params["mark_verified"]:
             raise options.invalid("mark_verified", "with state absent no policy stands that could be verified")
         if params["only_targets"] is not None and (absent or params["mark_verified"] or params["replace_policies"]):
-            raise options.invalid("only_targets", "it cannot be combined with state absent, mark_verified and replace_policies")
+            raise options.invalid(
+                "only_targets", "it cannot be combined with state absent, mark_verified and replace_policies"
+            )
         definitions = [] if absent else params["definitions"] or []
         return cls(
             namespace=params["namespace"],

@@ -165,7 +165,12 @@ def test_rendering_needs_a_directory() -> None:
 
 def test_a_typo_is_named_with_the_nearest_variable_in_every_entry_point() -> None:
     for entry_point in ENTRY_POINTS:
-        needed = {"remove_confirmed": True, "render_dir": "rendered", "evidence_dir": "evidence", "fleet_action": "drift"}
+        needed = {
+            "remove_confirmed": True,
+            "render_dir": "rendered",
+            "evidence_dir": "evidence",
+            "fleet_action": "drift",
+        }
         whole = variables(**needed, client=[])
         found = read_arguments(whole, KNOWN, entry_point).errors
         assert [error.code for error in found] == ["unknown_variable"]
