@@ -12,7 +12,8 @@ version_added: 0.1.0
 author:
   - The netguard.lockdown authors (@netguard)
 description:
-  - Puts the records of P(netguard.lockdown.ignite_status#filter) together, from whichever plays, slices or jobs they come.
+  - Puts the records of P(netguard.lockdown.ignite_status#filter) together, from whichever plays, slices or jobs they
+    come.
 positional: _input, hosts
 options:
   _input:

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The netguard.lockdown authors (@netguard)
 description:
-  - Turns C(ignite_lockdown_result), or the result of the task that failed, into a record that fits into a fact cache and
-    into an automation controller's database. Texts are cut off, lists are bounded.
+  - Turns C(ignite_lockdown_result), or the result of the task that failed, into a record that fits into a fact cache
+    and into an automation controller's database. Texts are cut off, lists are bounded.
 positional: _input, host, entry_point
 options:
   _input:

@@ -26,7 +26,6 @@ ALLOW, DENY = "netguard-ignite-allow-servers", "netguard-ignite-deny-all"
 BOTH, ONE = ["192.0.2.1/32", "192.0.2.2/32"], ["192.0.2.1/32"]
 # One more than lockdown: the policies themselves remember endpoints that have gone.
 REQUESTS_OF_A_CONVERGED_RUN = 13
-ARTIFACT = "ignite_lockdown_status_localhost_49960de5"
 KEEP = """
 - name: Run a playbook of the collection
   ansible.builtin.import_playbook: netguard.lockdown.{name}
@@ -142,10 +141,11 @@ def test_the_policies_follow_their_targets_and_a_converged_run_writes_nothing(wo
 
 def test_refresh_changes_nothing_but_targets(world: World) -> None:
     before = world.versions()
-    for others in (
+    other_flows: list[Json] = [
         {"ignite_lockdown_clients": []},
         {"ignite_lockdown_profile": "minimal", "ignite_lockdown_minimal_confirmed": True},
-    ):
+    ]
+    for others in other_flows:
         told = world.refused("refresh", **others)
         assert "Refused to refresh instance ignite" in told, others
         assert "run lockdown" in told

@@ -37,7 +37,7 @@ _MOVING = (grace.SEEN_ANNOTATION, grace.KEPT_ANNOTATION)
 
 @dataclass(frozen=True)
 class Drift:
-    """How one policy of a plan differs, and who was there: `surplus` and `lacking` measure it against what is wanted."""
+    """How one policy differs, and who was there: `surplus` and `lacking` measure it against what is wanted."""
 
     kind: str
     namespace: str

@@ -151,7 +151,8 @@ def _text(rows: t.Sequence[Json]) -> str:
     cells = [tuple(map(_plain, (row["host"], row["outcome"], row["drift"] or "-", _sentence(row)))) for row in rows]
     widths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head) - 1)]
     lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]) for line in [head, *cells]
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]])
+        for line in [head, *cells]
     ]
     return "\n".join(lines) + "\n"
 

@@ -57,7 +57,7 @@ def served(wanted: Json) -> Json:
     found = live(wanted)
     marks = wanted["metadata"].get("annotations") or {}
     found["metadata"]["annotations"] = dict(marks)
-    owned = {f"f:{name}": {} for name in marks}
+    owned: Json = {f"f:{name}": {} for name in marks}
     found["metadata"]["managedFields"][0]["fieldsV1"]["f:metadata"]["f:annotations"] = owned
     return found
 
