@@ -149,12 +149,9 @@ def _text(rows: t.Sequence[Json]) -> str:
     """A table for people, with as many columns as the text needs."""
     head = ("cluster", "outcome", "drift", "what")
     cells = [tuple(map(_plain, (row["host"], row["outcome"], row["drift"] or "-", _sentence(row)))) for row in rows]
-    widths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head) - 1)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]])
-        for line in [head, *cells]
-    ]
-    return "\n".join(lines) + "\n"
+    lines = [head, *cells]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "".join("  ".join([*map(str.ljust, line, widths), line[3]]) + "\n" for line in lines)
 
 
 def _junit(rows: t.Sequence[Json]) -> str:
