@@ -26,7 +26,7 @@ demo: $(GATE) ## Lock a namespace down on an embedded API server and show the re
 test: $(GATE) ## Run all tests that need no root (ALSO=lint adds the static checks, ALSO=enforced the real cluster)
 	@$(RUN) $(ALSO) test
 
-test-enforced: $(GATE) ## Run policies on a real cluster with Ignite (root on Linux; ENGINE for another, ARGS for pytest)
+test-enforced: $(GATE) ## Run policies on a real cluster with Ignite (root on Linux; ENGINE=cilium, ENGINE=all; FULL=1; ARGS)
 	@$(NOX) $@ -- --engine=$(ENGINE) $(ARGS)
 
 page: $(GATE) ## Look at the report in a headless Chromium (must be installed)

@@ -139,7 +139,7 @@ nodes:
       type: str
       sample: ignite-0
     image:
-      description: The image of its first container.
+      description: The image of its default container, else of its first one.
       type: str
       sample: docker.io/apacheignite/ignite:2.17.0
     verdict:

@@ -25,21 +25,38 @@ from lab.errors import LabError
 STATE_VARIABLE = "NETGUARD_CLUSTER"  # the state folder of a cluster that is up and shall stay
 BUILD_VARIABLE = "NETGUARD_BUILD"
 LIFETIME_SECONDS = 3600.0
+ONLY, EVERY = "only", "every_engine"
 TABLE = pytest.StashKey[Table]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--engine", default=engines.DEFAULT, choices=engines.ENGINES, help="the policy engine")
+    parser.addoption("--engine", default=engines.DEFAULT, choices=list(engines.ENGINES), help="the policy engine")
+    parser.addoption("--short", action="store_true", help="only what is to be seen on every engine, and this one's own")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLE] = Table(_engine(config))
+    config.addinivalue_line("markers", f"{ONLY}(engine): makes sense on this engine only")
+    config.addinivalue_line("markers", f"{EVERY}: belongs to the short run, which every engine has")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is another engine's; of a short run what belongs neither to all engines nor to this one."""
+    short = bool(config.getoption("--short"))
+    left_out = [item for item in items if not _wanted(item, _engine(config), short)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _wanted(item: pytest.Item, engine: str, short: bool) -> bool:
+    own = [mark.args[0] for mark in item.iter_markers(ONLY)]
+    return engine in own if own else not short or item.get_closest_marker(EVERY) is not None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     table = config.stash[TABLE]
     if table.rows:
-        path = Path(os.environ.get(BUILD_VARIABLE, "build")) / "enforced.json"
+        path = Path(os.environ.get(BUILD_VARIABLE, "build")) / f"enforced-{table.engine}.json"
         table.save(path)
         terminalreporter.section(f"observed on {table.engine}, as in {path}")
         terminalreporter.write_line(str(table))

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 from enforced.table import DROPPED, REACHED
@@ -24,6 +27,7 @@ from lab.cluster.addresses import (
     OUTSIDE_ADDRESS,
 )
 from lab.cluster.clients import CLIENT_PORT
+from lab.cluster.cluster import PROBE
 from lab.cluster.ignite import COMMUNICATION, DISCOVERY
 from lab.cluster.workloads import DNS_READY_PORT
 
@@ -81,6 +85,14 @@ def turned(world: World, ring: Sequence[str], free: Unrestricted, api: Sequence[
         )
         or "none"
     )
+
+
+def unjudged(place: Sequence[str], target: str) -> str:
+    """A probe that the evaluator is not asked about: it knows pods by one address, and no translations."""
+    command = [*place, sys.executable, "-I", str(PROBE), "3", target]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    found: dict[str, str] = json.loads(answer.stdout)
+    return found[target]
 
 
 def calls_home(world: World, started: Mapping[str, float], open_seconds: float) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was expected, what was observed: one row per cell, as text and as build/enforced.json."""
+"""What was expected, what was observed: one row per cell, as text and as build/enforced-ENGINE.json."""
 
 from __future__ import annotations
 

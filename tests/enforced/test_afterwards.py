@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import pytest
+
 from enforced.background import Load
 from enforced.probes import calls_home, turned
 from enforced.table import Case, Table
@@ -26,6 +28,7 @@ SETTLE_SECONDS = 2.0
 OPEN_SECONDS = 5.0
 
 
+@pytest.mark.every_engine
 def test_the_topology_heals(world: World, playbooks: Playbooks, table: Table, free: Unrestricted) -> None:
     ignite = Ignite(world.namespace("heal"), replicas=2, rest=True, hacked=True)
     began, unlocked = time.time(), world.client_address(world.namespace("hacked"), command=CALL_HOME)
@@ -52,6 +55,7 @@ def test_the_topology_heals(world: World, playbooks: Playbooks, table: Table, fr
         case.record("C&C calls, later, unrestricted pod", "some", "some" if control else "none")
 
 
+@pytest.mark.every_engine
 def test_an_api_server_goes_away(world: World, playbooks: Playbooks, table: Table, free: Unrestricted) -> None:
     ignite, shop = Ignite(world.namespace("rotate"), replicas=2, backups=1), world.namespace("shop")
     variables = {"clients": thin_clients(shop)}

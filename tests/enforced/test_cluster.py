@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from enforced.table import Table
 from lab.cluster import isolation, life, requirements, state
 from lab.cluster.cluster import Cluster
+from lab.cluster.engines import CILIUM, KUBE_NETWORK_POLICIES, Trial
 from lab.cluster.state import Files, Options
 from lab.errors import LabError
 from lab.processes import wait_until
@@ -24,8 +26,9 @@ TESTS = Path(__file__).parents[1]
 UP_SECONDS = 60.0
 
 
-def up(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "lab", "cluster", "up", "--state", str(folder), "--lifetime", "600"]
+def up(folder: Path, engine: str) -> subprocess.Popen[str]:
+    asked = ["--state", str(folder), "--lifetime", "600", "--engine", engine]
+    command = [sys.executable, "-m", "lab", "cluster", "up", *asked]
     env = {**os.environ, "PYTHONPATH": str(TESTS)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
@@ -57,11 +60,24 @@ def links() -> list[str]:
     return sorted(path.name for path in Path("/sys/class/net").iterdir())
 
 
+def bpf_objects(engine: str) -> set[tuple[str, int]]:
+    """The BPF programs, maps and links of this machine, where the engine has some."""
+    found = set()
+    for kind in ("prog", "map", "link") if engine == CILIUM.name else ():
+        answer = subprocess.run(["bpftool", "--json", kind, "list"], capture_output=True, timeout=60, check=True)
+        found |= {(kind, one["id"]) for one in json.loads(answer.stdout)}
+    return found
+
+
+@pytest.mark.every_engine
 def test_an_aborted_start_is_cleared(cluster: Cluster, tmp_path: Path) -> None:
+    engine = cluster.state.options.engine
     folder = tmp_path / "lab"
     before = mounts(), links()
-    starting = up(folder)
-    assert wait_until((Files(folder).run / "containerd.log").exists, 60)
+    starting = up(folder, engine)
+    # Its engine has just begun to come up.
+    last = {KUBE_NETWORK_POLICIES.name: "containerd.log", CILIUM.name: "cilium-agent.log"}[engine]
+    assert wait_until((Files(folder).run / last).exists, 60)
     starting.kill()
     starting.communicate()
     assert processes_of(folder)
@@ -71,9 +87,13 @@ def test_an_aborted_start_is_cleared(cluster: Cluster, tmp_path: Path) -> None:
     assert not life.down(folder)
 
 
+@pytest.mark.every_engine
 def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, tmp_path: Path) -> None:
+    engine = cluster.state.options.engine
     folder = tmp_path / "lab"
-    output, _ = up(folder).communicate(timeout=200)
+    before = mounts(), links()
+    older = bpf_objects(engine)
+    output, _ = up(folder, engine).communicate(timeout=200)
     assert "up: https://127.0.0.1:" in output
     found = state.read(folder)
     assert found is not None
@@ -81,12 +101,18 @@ def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, tmp_path: 
     assert wait_until(lambda: not processes_of(folder), 20)
     with pytest.raises(LabError, match="No cluster is up"):
         life.running(folder)
-    again, _ = up(folder).communicate(timeout=200)
+    again, _ = up(folder, engine).communicate(timeout=200)
     assert "up: https://127.0.0.1:" in again
+    made = bpf_objects(engine) - older
+    assert made or engine != CILIUM.name
     assert life.down(folder)
     assert not left_of(folder)
+    assert (mounts(), links()) == before
+    # The kernel frees them a moment after the last process that used them.
+    assert wait_until(lambda: not made & bpf_objects(engine), 30, 0.5)
 
 
+@pytest.mark.every_engine
 def test_it_is_up_within_a_minute(cluster: Cluster, table: Table) -> None:
     with table.case("lab") as case:
         took = cluster.state.seconds
@@ -111,6 +137,8 @@ def test_other_options_are_refused(cluster: Cluster) -> None:
 
 
 def test_a_missing_kernel_feature_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements, "TRIALS", ((["--net"], "iptables -A OUTPUT -j NOSUCHTARGET", "packet queues"),))
+    monkeypatch.setattr(
+        requirements, "TRIALS", (Trial(["--net"], "iptables -A OUTPUT -j NOSUCHTARGET", "packet queues"),)
+    )
     with pytest.raises(LabError, match=r"packet queues: .*NOSUCHTARGET"):
-        requirements.check(print)
+        requirements.check(KUBE_NETWORK_POLICIES, print)

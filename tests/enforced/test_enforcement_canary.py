@@ -22,7 +22,7 @@ from enforced.worlds import Playbooks, World
 from lab import objects
 from lab.client import Manifest
 from lab.cluster.cluster import Cluster
-from lab.cluster.engines import KUBE_NETWORK_POLICIES
+from lab.cluster.engines import DEFAULT
 from lab.cluster.ignite import LABELS
 from lab.cluster.images import COREDNS_IMAGE, ignite_image
 from lab.errors import LabError
@@ -76,12 +76,12 @@ def record(case: Case, node: Json, verdict: str, **after: str) -> None:
 
 
 @contextlib.contextmanager
-def unseen(cluster: Cluster, engine: str, ports: str = ALL_PORTS) -> Iterator[None]:
+def unseen(cluster: Cluster, engine: str, ports: str = ALL_PORTS, program: str = "iptables") -> Iterator[None]:
     """The engine is not asked about packets to these ports, as in a cluster whose network plugin has none."""
-    if engine != KUBE_NETWORK_POLICIES:
+    if engine != DEFAULT:
         pytest.skip(f"how to hide packets from {engine} is not known")
     rule = ["POSTROUTING", "-p", "tcp", "--dport", ports, "-j", "ACCEPT"]
-    command = [*cluster.host("worker"), "iptables", "--wait", "-t", "mangle"]
+    command = [*cluster.host("worker"), program, "--wait", "-t", "mangle"]
     subprocess.run([*command, "-I", *rule], check=True, capture_output=True, timeout=30)
     try:
         yield
@@ -140,7 +140,7 @@ def test_an_engine_that_is_late(cluster: Cluster, world: World, table: Table) ->
     def written() -> bool:
         return any(name.endswith("-egress") for name in policies() - earlier)
 
-    if table.engine != KUBE_NETWORK_POLICIES:
+    if table.engine != DEFAULT:
         pytest.skip(f"how to hide packets from {table.engine} is not known")
     hidden, earlier = threading.Event(), policies()
     thread = threading.Thread(target=late)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from enforced.probes import C2
 from enforced.table import Case, Table
 from enforced.waiting import QUICK, Waiting
@@ -19,6 +21,7 @@ CAUSES = ("Connection timed out", "Operation timed out", "UnknownHostException",
 FAIL_SECONDS = 240.0
 
 
+@pytest.mark.every_engine
 def test_without_policies_it_works_and_reaches_the_outside(world: World, table: Table) -> None:
     ignite = Ignite(world.namespace("open"))
     world.deploy(ignite)
@@ -39,6 +42,7 @@ def test_ingress_only_leaves_the_way_out_open(world: World, table: Table) -> Non
         case.reached(world.cluster.probe(world.cluster.pod(address), [C2]), {"C&C": C2})
 
 
+@pytest.mark.every_engine
 def test_ingress_only_splits_the_cluster_silently(world: World, table: Table) -> None:
     ignite = Ignite(world.namespace("ingress"), replicas=2, syn_retries=QUICK)
     world.cluster.create_all(world.question_policies("ingress-only", ignite.namespace))

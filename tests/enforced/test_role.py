@@ -45,6 +45,7 @@ def lock(world: World, playbooks: Playbooks, ignite: Ignite, profile: str) -> Lo
     return Locked(ignite, shop)
 
 
+@pytest.mark.every_engine
 def test_profile_standard(world: World, playbooks: Playbooks, table: Table, free: Unrestricted) -> None:
     ignite = Ignite(world.namespace("standard"), replicas=3)
     locked = lock(world, playbooks, ignite, "standard")
@@ -61,7 +62,7 @@ def test_profile_standard(world: World, playbooks: Playbooks, table: Table, free
         _tunnels(case, world, world.cluster.pod(address), "seen outside", "yes")
 
 
-@pytest.mark.parametrize("version", ["2.10.0", "2.17.0"])
+@pytest.mark.parametrize("version", [pytest.param("2.10.0", marks=pytest.mark.every_engine), "2.17.0"])
 def test_profile_minimal(world: World, playbooks: Playbooks, table: Table, free: Unrestricted, version: str) -> None:
     ignite = Ignite(world.namespace("minimal"), version=version, replicas=3, master_url=ADDRESS_URL, dns=False)
     locked = lock(world, playbooks, ignite, "minimal")

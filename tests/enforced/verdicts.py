@@ -22,7 +22,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.worl
 from enforced.table import REACHED, Table
 from lab.client import Manifest
 from lab.cluster.addresses import HOSTS
+from lab.cluster.cilium import CONFIG as CILIUM_SETTINGS
 from lab.cluster.cluster import Cluster
+from lab.cluster.workloads import SYSTEM
 from lab.errors import ApiError
 
 KINDS = {
@@ -54,8 +56,9 @@ class Verdicts:
     An engine needs a moment for what has changed, and tests probe until it has: the last probe in each state counts.
     """
 
-    def __init__(self, engine: str, settings: dict[str, str] | None = None) -> None:
-        self._profile: EngineProfile = detected(engine, settings or {})
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._profile: EngineProfile = detected(engine, {})
         self._live: dict[Cell, str] = {}
         self._static: dict[Cell, str] = {}
 
@@ -66,6 +69,7 @@ class Verdicts:
             cluster: t.Any, place: Sequence[str], targets: Sequence[str], *more: t.Any, **named: t.Any
         ) -> t.Any:
             things = read(cluster)
+            self._profile = detected(self._engine, settings(cluster))
             seen = probe(cluster, place, targets, *more, **named)
             self.add(things, address_of(cluster, place), seen)
             return seen
@@ -115,6 +119,12 @@ def read(cluster: Cluster) -> list[Manifest]:
                 raise
             things += [{**thing, "apiVersion": version, "kind": kind} for thing in found]
     return [thing for thing in things if thing["kind"] != "Pod" or "deletionTimestamp" not in thing["metadata"]]
+
+
+def settings(cluster: Cluster) -> dict[str, str]:
+    """The settings of the engine, where the API has them."""
+    found = (one for one in cluster.list("v1", "ConfigMap", SYSTEM) if one["metadata"]["name"] == CILIUM_SETTINGS)
+    return dict(next(found, {}).get("data", {}))
 
 
 def address_of(cluster: Cluster, place: Sequence[str]) -> str:

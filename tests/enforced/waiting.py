@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from enforced.differences import OF
 from enforced.worlds import Playbooks, World
 from lab import objects
 from lab.client import Manifest
@@ -17,6 +18,7 @@ from lab.cluster.addresses import API_PORT
 from lab.cluster.ignite import COMMUNICATION, DISCOVERY, Ignite
 
 ALLOW = "netguard-ignite-allow-servers"
+ENTITY = "cilium.io/v2", "CiliumNetworkPolicy"
 QUICK = 2  # SYN retries: a connection attempt fails after 7 s instead of 130 s
 SPLIT, STOPS = "servers=1", "not started"
 
@@ -78,13 +80,26 @@ def removals(world: World, playbooks: Playbooks) -> Waiting:
     locked = world.namespace("locked")
     playbooks.lockdown(locked, accept_no_pods=True)
     policies = world.cluster.list("networking.k8s.io/v1", "NetworkPolicy", locked)
+    entity = _entity(world, locked)
     clusters = {}
     for removal in REMOVALS:
         ignite = Ignite(world.namespace("without"), replicas=2, syn_retries=QUICK)
         world.cluster.create_all(_without(removal, policies, ignite.namespace))
+        if API_PORT not in removal.ports:
+            world.cluster.create_all(_copy(policy, ignite.namespace) for policy in entity)
         world.deploy(ignite)
         clusters[removal.name] = ignite
     return Waiting(world, clusters, {removal.name: removal.expected for removal in REMOVALS})
+
+
+def _entity(world: World, namespace: str) -> list[Manifest]:
+    """The policies that name the API server, where no address block matches it."""
+    by_address = OF[world.cluster.state.options.engine].address_matches_api_server
+    return [] if by_address else world.cluster.list(*ENTITY, namespace)
+
+
+def _copy(policy: Manifest, namespace: str) -> Manifest:
+    return {**objects.reference(*ENTITY, policy["metadata"]["name"], namespace), "spec": policy["spec"]}
 
 
 def _without(removal: Removal, policies: list[Manifest], namespace: str) -> list[Manifest]:

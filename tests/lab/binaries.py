@@ -41,6 +41,7 @@ class Tool:
     package: str
     module: str
     version_variable: str = ""
+    tags: str = ""
 
     @property
     def source(self) -> Path:
@@ -53,7 +54,8 @@ class Tool:
 
     def flags(self) -> list[str]:
         stamp = f" -X {self.version_variable}={self.version}" if self.version_variable else ""
-        return ["-mod=readonly", "-trimpath", "-ldflags", f"-s -w{stamp}"]
+        tags = ["-tags", self.tags] if self.tags else []
+        return ["-mod=readonly", "-trimpath", *tags, "-ldflags", f"-s -w{stamp}"]
 
 
 KUBE_APISERVER = Tool(
@@ -138,6 +140,31 @@ def cached_or_built(tool: Tool, report: Report = to_stderr) -> Path:
         if not os.access(target, os.X_OK):
             _build(tool, go, target, report)
     return target
+
+
+def cached_sources(tool: Tool, folder: str, report: Report = to_stderr) -> Path:
+    """A copy of a folder of the tool's module, for a program that reads it while it runs."""
+    go = _find_go(tool, report)
+    target = cache_folder() / f"{tool.folder}-{folder}-{tool.version}" / folder
+    if target.is_dir():
+        return target
+    with lock(f"{tool.folder} {folder}", cache_folder() / f"{tool.folder}-{folder}.lock", report):
+        if not target.is_dir():
+            _copy_sources(tool, go, target, report)
+    return target
+
+
+def _copy_sources(tool: Tool, go: Go, target: Path, report: Report) -> None:
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{tool.folder}-", dir=target.parent.parent) as scratch:
+        asked = ["mod", "download", "-json", tool.module]
+        answer, _ = _run_go(tool, go, asked, Path(scratch) / "build.log", lambda: "fetching the module", report)
+        copy = Path(scratch) / "result" / target.name
+        # The module cache is read-only; a copy has to be writable, or nobody could remove it.
+        shutil.copytree(Path(json.loads(answer)["Dir"]) / target.name, copy, copy_function=shutil.copyfile)
+        for path in (copy, *copy.rglob("*/")):
+            path.chmod(0o755)
+        copy.parent.replace(target.parent)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ RESOURCES: dict[str, dict[str, tuple[str, bool]]] = {
     "cilium.io/v2": {
         "CiliumClusterwideNetworkPolicy": ("ciliumclusterwidenetworkpolicies", False),
         "CiliumNetworkPolicy": ("ciliumnetworkpolicies", True),
+        "CiliumNode": ("ciliumnodes", False),
     },
     "coordination.k8s.io/v1": {"Lease": ("leases", True)},
     "discovery.k8s.io/v1": {"EndpointSlice": ("endpointslices", True)},

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import time
 import typing as t
 import uuid
@@ -22,6 +24,7 @@ from ansible_collections.netguard.lockdown.plugins.modules.enforcement_canary im
 from lab import objects
 from lab.client import Manifest
 from lab.control_plane import ControlPlane
+from lab.processes import wait_until
 
 Json = dict[str, t.Any]
 
@@ -136,12 +139,23 @@ def test_what_has_not_expired_or_is_not_ours_stays(world: World) -> None:
     world.plane.delete(unknown)
 
 
-def test_a_killed_run_leaves_only_what_says_when_it_expires(world: World) -> None:
+def started(world: World) -> subprocess.Popen[str]:
+    """A run that waits for its pods."""
     given = {"namespace": world.namespace, "pod_selector": {"matchLabels": IGNITE}, "canary_namespace": world.place}
     process = Modules(world.plane.kubeconfig).start("enforcement_canary", given)
-    deadline = time.monotonic() + 20
-    while len(world.standing()) < 4 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    assert wait_until(lambda: len(world.standing()) == 4, 30, 0.1)
+    return process
+
+
+def test_an_interrupted_run_cleans_up(world: World) -> None:
+    process = started(world)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert world.standing() == []
+
+
+def test_a_killed_run_leaves_only_what_says_when_it_expires(world: World) -> None:
+    process = started(world)
     process.kill()
     process.communicate()
     left = world.standing()

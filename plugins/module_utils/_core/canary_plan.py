@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import canary_listen, ownership
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_world import DEFAULT_CONTAINER
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, metadata
 
 ALLOWED_PORT, INGRESS_PORT, EGRESS_PORT = 47901, 47902, 47903
@@ -50,9 +51,11 @@ class NodePlan:
     @classmethod
     def from_pod(cls, raw: Raw) -> NodePlan:
         meta, spec = metadata(raw), raw["spec"]
-        container = spec["containers"][0]
+        annotations = meta.get("annotations") or {}
+        default = annotations.get(DEFAULT_CONTAINER)
+        container = min(spec["containers"], key=lambda each: each.get("name") != default)
         never = container.get("imagePullPolicy") == "Never"
-        assigned = _SCC_ANNOTATION in (meta.get("annotations") or {})
+        assigned = _SCC_ANNOTATION in annotations
         return cls(
             node=str(spec["nodeName"]),
             pod=str(meta["name"]),

@@ -19,6 +19,7 @@ OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
 _BLOCKED = (tools.TIMED_OUT, tools.REFUSED, tools.UNREACHABLE)
 # An engine that is still at work may let one attempt fail by itself.
 _ROUNDS_TO_BELIEVE = 2
+_NODES_TO_TELL = 5
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ def failure(
 ) -> LockdownError:
     """The error for a canary that proves nothing good; nothing of Ignite was touched."""
     bad = [node for node in nodes if node["verdict"] == verdict]
-    why = "; ".join(f"node {node['node']}: {', '.join(node['reasons'])}" for node in bad)
+    told = [f"node {node['node']}: {', '.join(node['reasons'])}" for node in bad[:_NODES_TO_TELL]]
+    more = [f"and {len(bad) - len(told)} more nodes"] if len(bad) > len(told) else []
+    why = "; ".join([*told, *more])
     if verdict == NOT_ENFORCED:
         return LockdownError(
             "not_enforced",

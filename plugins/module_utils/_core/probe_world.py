@@ -20,7 +20,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods impor
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, metadata
 
 _KUBELET_PORT = 10250
-_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _containers(meta: Raw, spec: Raw, status: Raw) -> tuple[ContainerState, ...]
     """The containers, the one that the pod calls its default first."""
     known = {str(entry["name"]): entry for entry in status.get("containerStatuses") or []}
     names = [str(entry["name"]) for entry in spec.get("containers") or []]
-    default = (meta.get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    default = (meta.get("annotations") or {}).get(DEFAULT_CONTAINER)
     names.sort(key=lambda name: name != default)
     return tuple(ContainerState.from_api(name, known.get(name, {})) for name in names)
 

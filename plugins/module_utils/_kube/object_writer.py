@@ -17,6 +17,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session im
 _IMMUTABLE = re.compile(
     r"immutable|updates to statefulset spec for fields other than|may not change once set|cannot change"
 )
+_MISTYPED = "failed to create typed patch object"
 _ESCALATION = "is attempting to grant RBAC permissions not currently held"
 
 
@@ -46,6 +47,9 @@ def _explained(change: plan.Change, error: ApiError) -> LockdownError:
     what = f"Cannot write {kinds.reference(change.wanted)}"
     if error.status == 422 and _IMMUTABLE.search(error.why):
         return plan.immutable(change, error.why)
+    if _MISTYPED in error.why:
+        # A field that the schema lacks, or a text in place of a number: some API servers answer with status 500.
+        return LockdownError("invalid_definition", what, error.why, "Correct the definition", details=error.details)
     if error.status == 409 and error.why.startswith("Apply failed with"):
         next_step = f"Leave that out of the definition, stop that manager, or list {change.label} in adopt"
         return LockdownError("field_conflict", what, error.why, next_step, details=error.details)

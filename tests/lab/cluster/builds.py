@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.binaries import ETCD, KUBE_APISERVER, Report, Tool, cached_or_built, to_stderr
-from lab.cluster.engines import KUBE_NETWORK_POLICIES
+from lab.binaries import ETCD, KUBE_APISERVER, Report, Tool, cached_or_built, cached_sources, to_stderr
+from lab.cluster.engines import KUBE_NETWORK_POLICIES, Engine
 
 COREDNS = Tool("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns")
 ENGINE_A = Tool(
-    KUBE_NETWORK_POLICIES,
+    KUBE_NETWORK_POLICIES.name,
     "kube-network-policies",
     "sigs.k8s.io/kube-network-policies/cmd",
     "sigs.k8s.io/kube-network-policies",
@@ -40,7 +41,7 @@ TOOLS = {
 
 @dataclass(frozen=True)
 class Programs:
-    """Where each program of the cluster is."""
+    """Where each program of the cluster is, and by their own names what the engine needs beside it."""
 
     etcd: Path
     kube_apiserver: Path
@@ -50,8 +51,22 @@ class Programs:
     kubelet: Path
     kube_network_policies: Path
     coredns: Path
+    of_engine: Mapping[str, Path] = field(default_factory=dict)
+
+    def words(self) -> list[str]:
+        """The same as words of a command line."""
+        return [*(str(getattr(self, name)) for name in TOOLS), *(f"{key}={it}" for key, it in self.of_engine.items())]
+
+    @classmethod
+    def from_words(cls, words: Sequence[str]) -> Programs:
+        pairs = (word.split("=", 1) for word in words[len(TOOLS) :])
+        common = {field: Path(word) for field, word in zip(TOOLS, words, strict=False)}
+        return cls(**common, of_engine={name: Path(path) for name, path in pairs})
 
 
-def find_or_build(report: Report = to_stderr) -> Programs:
+def find_or_build(engine: Engine, report: Report = to_stderr) -> Programs:
     """Every program from the cache, or built one after the other (about 20 minutes on two cores, once)."""
-    return Programs(**{field: cached_or_built(tool, report) for field, tool in TOOLS.items()})
+    common = {field: cached_or_built(tool, report) for field, tool in TOOLS.items()}
+    own = {tool.name: cached_or_built(tool, report) for tool in engine.tools}
+    read = {name: cached_sources(tool, name, report) for name, tool in engine.sources.items()}
+    return Programs(**common, of_engine={**own, **read})

@@ -48,6 +48,11 @@ class Cluster(Requests):
         """The cluster admin's, for the first server."""
         return self._files.kubeconfig(0)
 
+    @property
+    def run_folder(self) -> Path:
+        """Keys, data and the log of every process."""
+        return self._files.run
+
     def api(
         self,
         method: str,

@@ -25,16 +25,20 @@ STATE = Path("build/cluster")
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the cluster's commands to a parser."""
     commands = parser.add_subparsers(required=True, metavar="{check,build,up,down,status,probe}")
+    names = ", ".join(engines.ENGINES)
     checking = commands.add_parser("check", help="install the programs that are missing and try the machine")
     checking.set_defaults(run=check)
     building = commands.add_parser("build", help="find, build or assemble all programs and images")
     building.set_defaults(run=build)
     starting = commands.add_parser("up", help="start a cluster that stays")
     starting.set_defaults(run=up)
+    for command in (checking, building):
+        command.add_argument("--engine", default=engines.DEFAULT, help=f"{names}, or {engines.ALL} of them")
     usual = Options()
     starting.add_argument("--servers", type=int, choices=(1, 2), default=usual.servers, help="API servers on one etcd")
     starting.add_argument("--lifetime", type=float, default=usual.lifetime, metavar="SECONDS")
-    starting.add_argument("--engine", default=usual.engine, help=f"policy engine: {', '.join(engines.ENGINES)}")
+    starting.add_argument("--engine", default=usual.engine, help=f"policy engine: {names}")
+    starting.add_argument("--dual-stack", action="store_true", help="pods, Services and nodes with IPv6 besides")
     starting.add_argument("--question", action="store_true", help="with the question's namespaces, Ignite and clients")
     ending = commands.add_parser("down", help="end it and remove all it left")
     ending.set_defaults(run=down)
@@ -48,19 +52,22 @@ def add(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--state", type=Path, default=STATE, metavar="DIR", help=f"its files (default {STATE})")
 
 
-def check(_: argparse.Namespace) -> None:
-    requirements.check(to_stderr)
+def check(arguments: argparse.Namespace) -> None:
+    for engine in engines.chosen(arguments.engine):
+        requirements.check(engine, to_stderr)
     print("this machine can run the cluster")
 
 
-def build(_: argparse.Namespace) -> None:
-    requirements.check(to_stderr)
-    print(images.find_or_assemble(builds.find_or_build(to_stderr), to_stderr))
+def build(arguments: argparse.Namespace) -> None:
+    for engine in engines.chosen(arguments.engine):
+        requirements.check(engine, to_stderr)
+        print(images.find_or_assemble(builds.find_or_build(engine, to_stderr), to_stderr))
 
 
 def up(arguments: argparse.Namespace) -> None:
     began = time.monotonic()
-    found, started = life.up(arguments.state, Options(arguments.servers, arguments.lifetime, arguments.engine))
+    options = Options(arguments.servers, arguments.lifetime, arguments.engine, arguments.dual_stack)
+    found, started = life.up(arguments.state, options)
     print(f"{'up' if started else 'up already'}: {', '.join(found.urls)}, {time.monotonic() - began:.0f} s")
     if started and arguments.question:
         question.arrange(Cluster(arguments.state))

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from lab import kubeconfig
 from lab.certificates import Authority
-from lab.cluster.addresses import API_PORT, API_SERVERS, CONTROL, CONTROLLER_MANAGER_PORT, POD_RANGE, SERVICE_RANGE
+from lab.cluster.addresses import (
+    API_PORT,
+    API_SERVERS,
+    CONTROL,
+    CONTROLLER_MANAGER_PORT,
+    POD_RANGE,
+    SECOND_POD_RANGES,
+    SECOND_SERVICE_RANGE,
+    SERVICE_RANGE,
+)
 from lab.cluster.builds import Programs
 from lab.cluster.networks import enter
 from lab.processes import Process
@@ -35,7 +44,7 @@ class ClusterSettings(Settings):
 
     @property
     def service_ranges(self) -> list[str]:
-        return [SERVICE_RANGE]
+        return [SERVICE_RANGE, SECOND_SERVICE_RANGE] if self.ip_family == "dual" else [SERVICE_RANGE]
 
     def more_flags(self, folder: Path) -> list[str]:
         return [
@@ -64,12 +73,12 @@ def component_kubeconfig(folder: Path, authority: Authority, name: str, user: st
 
 
 def etcd(folder: Path, programs: Programs) -> Process:
-    return _process("etcd", programs.etcd, etcd_flags(folder, PORTS), folder)
+    return process("etcd", programs.etcd, etcd_flags(folder, PORTS), folder)
 
 
 def api_servers(folder: Path, programs: Programs, settings: ClusterSettings) -> list[Process]:
     return [
-        _process(
+        process(
             f"kube-apiserver-{number}",
             programs.kube_apiserver,
             apiserver_flags(folder, settings, PORTS, number),
@@ -79,7 +88,8 @@ def api_servers(folder: Path, programs: Programs, settings: ClusterSettings) -> 
     ]
 
 
-def controllers(folder: Path, programs: Programs) -> list[Process]:
+def controllers(folder: Path, programs: Programs, *, dual: bool) -> list[Process]:
+    ranges = [str(ipaddress.ip_network(POD_RANGE).supernet(new_prefix=16)), *([SECOND_POD_RANGES] if dual else [])]
     manager = [
         f"--kubeconfig={folder / 'kube-controller-manager.kubeconfig'}",
         f"--service-account-private-key-file={folder / SERVICE_ACCOUNT_KEY}",
@@ -87,17 +97,18 @@ def controllers(folder: Path, programs: Programs) -> list[Process]:
         f"--secure-port={CONTROLLER_MANAGER_PORT}",
         "--use-service-account-credentials=true",
         "--allocate-node-cidrs=true",
-        f"--cluster-cidr={ipaddress.ip_network(POD_RANGE).supernet(new_prefix=16)}",
+        f"--cluster-cidr={','.join(ranges)}",
         "--leader-elect=false",
         "--kube-api-qps=100",
         "--kube-api-burst=200",
     ]
     scheduler = [f"--kubeconfig={folder / 'kube-scheduler.kubeconfig'}", "--leader-elect=false"]
     return [
-        _process("kube-controller-manager", programs.kube_controller_manager, manager, folder),
-        _process("kube-scheduler", programs.kube_scheduler, scheduler, folder),
+        process("kube-controller-manager", programs.kube_controller_manager, manager, folder),
+        process("kube-scheduler", programs.kube_scheduler, scheduler, folder),
     ]
 
 
-def _process(name: str, program: Path, flags: list[str], folder: Path) -> Process:
+def process(name: str, program: Path, flags: list[str], folder: Path) -> Process:
+    """A program in the API servers' network."""
     return Process(name, [*enter(CONTROL.name), str(program), *flags], folder)

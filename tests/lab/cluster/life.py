@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import shutil
 import sys
@@ -26,9 +25,11 @@ POLL_SECONDS = 0.1
 def up(folder: Path, options: Options, report: Report = to_stderr) -> tuple[State, bool]:
     """Start a cluster that stays; its state, and whether it was started just now."""
     folder = folder.absolute()
-    engines.known(options.engine)
-    requirements.check(report)
-    programs = builds.find_or_build(report)
+    engine = engines.known(options.engine)
+    if options.dual_stack and engine is not engines.KUBE_NETWORK_POLICIES:
+        raise LabError(f"The cluster of {engine.name} has no dual stack", next_step=f"use {engines.DEFAULT}")
+    requirements.check(engine, report)
+    programs = builds.find_or_build(engine, report)
     archive = images.find_or_assemble(programs, report)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -92,9 +93,9 @@ def _launch(folder: Path, options: Options, programs: builds.Programs, archive: 
     files = Files(folder)
     files.run.mkdir(mode=0o700)
     files.orders.mkdir()
-    arguments = [str(folder), str(options.servers), str(options.lifetime), options.engine, str(archive)]
-    paths = [str(path) for path in dataclasses.astuple(programs)]
-    command = isolation.command(sys.executable, "-u", "-m", "lab.cluster.supervise", *arguments, *paths)
+    stack = "dual" if options.dual_stack else "ipv4"
+    arguments = [str(folder), str(options.servers), str(options.lifetime), options.engine, stack, str(archive)]
+    command = isolation.command(sys.executable, "-u", "-m", "lab.cluster.supervise", *arguments, *programs.words())
     child = _start(command, files.log)
     try:
         state.write(folder, options, child)

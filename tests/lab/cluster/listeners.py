@@ -110,7 +110,7 @@ async def start(kind: str, address: str, number: int) -> None:
 async def main(listeners: list[str]) -> None:
     for listener in listeners:
         kind, _, where = listener.partition("=")
-        address, _, number = where.partition(":")
+        address, _, number = where.rpartition(":")
         await start(kind, address, int(number))
     log(kind="ready")
     await asyncio.Event().wait()

@@ -18,6 +18,12 @@ from lab.cluster.addresses import (
     OUTSIDE_GATEWAY,
     POD_RANGE,
     ROUTER,
+    SECOND_ADDRESSES,
+    SECOND_NODE_GATEWAY,
+    SECOND_OUTSIDE_GATEWAY,
+    SECOND_POD_RANGE,
+    SECOND_WORKER_ADDRESS,
+    WORKER,
     WORKER_ADDRESS,
     Host,
 )
@@ -41,6 +47,19 @@ def make() -> None:
     inside(ROUTER, "ip", "route", "add", POD_RANGE, "via", WORKER_ADDRESS)
     inside(ROUTER, "ip", "route", "add", f"{METADATA_ADDRESS}/32", "via", OUTSIDE_ADDRESS)
     forward(ROUTER)
+
+
+def add_ipv6() -> None:
+    """Give the hosts that pods meet a second address each, and the pods' second range a way."""
+    for gateway, link in ((SECOND_NODE_GATEWAY, NODES_BRIDGE), (SECOND_OUTSIDE_GATEWAY, OUTSIDE.name)):
+        inside(ROUTER, "ip", "address", "add", f"{gateway}/64", "dev", link, "nodad")
+    for host, address in SECOND_ADDRESSES.items():
+        gateway = SECOND_OUTSIDE_GATEWAY if host is OUTSIDE else SECOND_NODE_GATEWAY
+        inside(host.name, "ip", "address", "add", address, "dev", "eth0", "nodad")
+        inside(host.name, "ip", "-6", "route", "add", "default", "via", gateway)
+    inside(ROUTER, "ip", "-6", "route", "add", SECOND_POD_RANGE, "via", SECOND_WORKER_ADDRESS)
+    for name in (ROUTER, WORKER.name):
+        inside(name, "sysctl", "--quiet", "--write", "net.ipv6.conf.all.forwarding=1")
 
 
 def forward(name: str) -> None:

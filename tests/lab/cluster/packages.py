@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.binaries import Report
 from lab.errors import LabError
 
 CNI_PLUGINS = Path("/usr/lib/cni")
-# A file or program of each package, by which it is recognised on any distribution.
+# What every cluster needs: of each package a file or program, by which it is recognised on any distribution.
 PACKAGES = {
     "busybox-static": "busybox",
     "conntrack": "conntrack",
@@ -34,9 +35,10 @@ PACKAGES = {
 INSTALL_SECONDS = 900
 
 
-def require(report: Report) -> None:
+def require(report: Report, more: Mapping[str, str]) -> None:
     """Install the packages that are missing (Debian and its kin), or say which ones to install."""
-    absent = missing()
+    wanted = {**PACKAGES, **more}
+    absent = missing(wanted)
     if not absent:
         return
     apt = shutil.which("apt-get")
@@ -49,14 +51,14 @@ def require(report: Report) -> None:
     report(f"Installing Debian packages: {' '.join(absent)}")
     _apt(apt, "update")
     _apt(apt, "install", "--yes", "--no-install-recommends", *absent)
-    still = missing()
+    still = missing(wanted)
     if still:
         raise LabError(f"After the installation still missing: {', '.join(still.values())}")
 
 
-def missing() -> dict[str, str]:
+def missing(wanted: Mapping[str, str]) -> dict[str, str]:
     """The packages whose program is not there."""
-    return {package: program for package, program in PACKAGES.items() if shutil.which(program) is None}
+    return {package: program for package, program in wanted.items() if shutil.which(program) is None}
 
 
 def _apt(apt: str, *arguments: str) -> None:

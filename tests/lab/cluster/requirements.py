@@ -11,27 +11,23 @@ import sys
 
 from lab.binaries import Report
 from lab.cluster import packages
+from lab.cluster.engines import Engine, Trial
 from lab.cluster.isolation import CGROUPS
 from lab.errors import LabError
 
-# What is tried, the commands, and what is missing when they fail.
+# What every cluster needs; engines add their own.
 TRIALS = (
-    (
+    Trial(
         ["--net"],
         "ip link add lab0 type veth peer name lab1 && ip link add lab2 type bridge",
         "virtual network links (kernel options CONFIG_VETH, CONFIG_BRIDGE)",
     ),
-    (
-        ["--net"],
-        "iptables -t mangle -A POSTROUTING -m conntrack --ctstate NEW -m owner --uid-owner 0 -j NFQUEUE --queue-num 98",
-        "packet queues (kernel options CONFIG_NETFILTER_XT_TARGET_NFQUEUE, _MATCH_CONNTRACK, _MATCH_OWNER)",
-    ),
-    (
+    Trial(
         ["--net"],
         "iptables -t nat -A POSTROUTING -j MASQUERADE",
         "address translation (kernel options CONFIG_NF_NAT, CONFIG_NETFILTER_XT_TARGET_MASQUERADE)",
     ),
-    (
+    Trial(
         ["--mount", "--propagation=private"],
         "mount -t tmpfs x /mnt; cd /mnt; mkdir l u w m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w x m",
         "overlay file systems (kernel option CONFIG_OVERLAY_FS)",
@@ -39,11 +35,11 @@ TRIALS = (
 )
 
 
-def check(report: Report) -> None:
+def check(engine: Engine, report: Report) -> None:
     """Install the programs that are missing; an error that names everything else that is."""
     _check_root()  # before anything is installed
-    packages.require(report)
-    problems = [problem for options, script, what in TRIALS if (problem := _try(options, script, what))]
+    packages.require(report, engine.packages)
+    problems = [problem for trial in (*TRIALS, *engine.trials) if (problem := _try(trial))]
     if not CGROUPS.is_dir() or not any(CGROUPS.iterdir()):
         problems.append(f"control groups: nothing is mounted at {CGROUPS}")
     if problems:
@@ -65,8 +61,7 @@ def _check_root() -> None:
         )
 
 
-def _try(options: list[str], script: str, what: str) -> str:
-    answer = subprocess.run(
-        ["/usr/bin/unshare", *options, "/bin/sh", "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
-    return "" if answer.returncode == 0 else f"{what}: {answer.stderr.strip()}"
+def _try(trial: Trial) -> str:
+    command = ["/usr/bin/unshare", *trial.namespaces, "/bin/sh", "-c", trial.script]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return "" if answer.returncode == 0 else f"{trial.lacks}: {answer.stderr.strip()}"

@@ -25,6 +25,7 @@ class Options:
     servers: int = 1
     lifetime: float = LIFETIME_SECONDS
     engine: str = engines.DEFAULT
+    dual_stack: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from lab.cluster.builds import Programs
 from lab.cluster.state import Options
 
 
-def main(folder: str, servers: str, lifetime: str, engine: str, images: str, *programs: str) -> None:
-    options = Options(int(servers), float(lifetime), engine)
-    supervisor.main(Path(folder), options, Programs(*map(Path, programs)), Path(images))
+def main(folder: str, servers: str, lifetime: str, engine: str, stack: str, images: str, *programs: str) -> None:
+    options = Options(int(servers), float(lifetime), engine, stack == "dual")
+    supervisor.main(Path(folder), options, Programs.from_words(programs), Path(images))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lab import objects
 from lab.certificates import Authority
-from lab.client import Client, Manifest
+from lab.client import Client
 from lab.cluster import control, node, workloads
 from lab.cluster.addresses import (
     API_PORT,
@@ -40,8 +40,10 @@ from lab.cluster.addresses import (
 )
 from lab.cluster.builds import Programs
 from lab.cluster.control import ClusterSettings
+from lab.cluster.drivers import DRIVERS
 from lab.cluster.isolation import mount_own_folders
-from lab.cluster.networks import NAMESPACES, enter, forward, make
+from lab.cluster.networks import NAMESPACES, add_ipv6, enter, forward, make
+from lab.cluster.site import Site
 from lab.cluster.state import Files, Options
 from lab.errors import ApiError, LabError
 from lab.kubeconfig import certificate_user, write
@@ -60,10 +62,12 @@ class Supervisor:
     def __init__(self, folder: Path, options: Options, programs: Programs, images: Path) -> None:
         self._files, self._options, self._programs, self._images = Files(folder), options, programs, images
         self._run = self._files.run
-        self._settings = ClusterSettings(servers=options.servers)
+        self._dual = options.dual_stack
+        self._settings = ClusterSettings(servers=options.servers, ip_family="dual" if self._dual else "ipv4")
         self._authority = Authority()
         self._processes: dict[str, Process] = {}
         self._ports: list[int] = []
+        self._driver = DRIVERS[options.engine]
         self._began = time.monotonic()
 
     def start(self) -> None:
@@ -72,6 +76,8 @@ class Supervisor:
             mount_own_folders(self._files.folder)
             make()
             forward(WORKER.name)
+            if self._dual:
+                add_ipv6()
         with self._step("keys and settings"):
             self._write_files()
         with self._step("etcd, API servers, containerd, listeners"):
@@ -81,16 +87,16 @@ class Supervisor:
             self._wait_for("an answer of every API server", self._api_ready)
             self._wait_for("containerd's socket", node.CONTAINERD_SOCKET.exists)
         with self._step("controllers, kube-proxy, images"):
-            self._start(*control.controllers(self._run, self._programs), node.kube_proxy(self._run, self._programs))
+            self._start(*control.controllers(self._run, self._programs, dual=self._dual))
+            self._start(node.kube_proxy(self._run, self._programs, dual=self._dual))
             node.import_images(self._images)
         with self._step("node"):
-            self._start(node.kubelet(self._run, self._programs))
+            self._start(node.kubelet(self._run, self._programs, dual=self._dual))
             self._client.create(workloads.neighbour())
             self._wait_for("the node to be ready", self._node_ready)
         with self._step("policy engine, DNS"):
-            self._start(node.table_keeper(self._run, self._options.engine))
-            node.queue_pod_traffic(workloads.QUEUE)
-            self._client.create_all([*workloads.engine_a(), *workloads.dns()])
+            self._driver.start(self._site)
+            self._client.create_all(workloads.dns())
             self._wait_for("the policy engine and DNS to be ready", self._workloads_ready)
 
     def report(self) -> dict[str, t.Any]:
@@ -118,7 +124,8 @@ class Supervisor:
     def _write_files(self) -> None:
         write_keys(self._run, self._settings, self._authority)
         control.write_keys(self._run, self._authority)
-        node.write_settings(self._run, self._authority)
+        plugins, network = self._driver.plugins(self._site), self._driver.pod_network(self._site)
+        node.write_settings(self._run, self._authority, plugins, network)
         self._ports = [free_port(["127.0.0.1"]) for _ in self._settings.bind_addresses]
         user = certificate_user(self._authority.client("admin", [control.MASTERS]))
         for number, url in enumerate(self._urls):
@@ -127,6 +134,13 @@ class Supervisor:
     @property
     def _urls(self) -> list[str]:
         return [f"https://127.0.0.1:{port}" for port in self._ports]
+
+    @property
+    def _site(self) -> Site:
+        """What the policy engine gets to see."""
+        return Site(
+            self._run, self._programs, self._authority, lambda: self._client, self._start, self._wait_for, self._dual
+        )
 
     @property
     def _client(self) -> Client:
@@ -193,12 +207,8 @@ class Supervisor:
         return False
 
     def _workloads_ready(self) -> bool:
-        engine = self._read("DaemonSet", self._options.engine).get("status", {})
-        dns = self._read("Deployment", workloads.DNS).get("status", {})
-        return bool(engine.get("numberReady")) and bool(dns.get("readyReplicas"))
-
-    def _read(self, kind: str, name: str) -> Manifest:
-        return self._client.read(objects.reference("apps/v1", kind, name, workloads.SYSTEM))
+        dns = self._client.read(objects.reference("apps/v1", "Deployment", workloads.DNS, workloads.SYSTEM))
+        return bool(dns.get("status", {}).get("readyReplicas")) and self._driver.ready(self._site)
 
     def _obey(self) -> None:
         """Stop or start a process: an order is a file NAME.stop or NAME.start, removed when done."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs in the cluster from the start: the policy engine and the cluster's DNS, as objects."""
+"""What is in the cluster from the start whatever its policy engine: a second node and the cluster's DNS."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from collections.abc import Sequence
 
 from lab import objects
 from lab.client import Manifest
-from lab.cluster.addresses import DNS_SERVICE, NEIGHBOUR, NEIGHBOUR_ADDRESS, OUTSIDE_ADDRESS, WORKER
-from lab.cluster.engines import KUBE_NETWORK_POLICIES
-from lab.cluster.images import COREDNS_IMAGE, ENGINE_A_IMAGE
+from lab.cluster.addresses import DNS_SERVICE, NEIGHBOUR, NEIGHBOUR_ADDRESS, OUTSIDE_ADDRESS
+from lab.cluster.images import COREDNS_IMAGE
 
 SYSTEM = "kube-system"
-QUEUE = 98
 DNS, DNS_LABELS, DNS_READY_PORT = "coredns", {"k8s-app": "kube-dns"}, 8181
 # Names that the cluster does not know go to the resolver outside, as in most real clusters.
 COREFILE = f"""\
@@ -33,27 +31,6 @@ def neighbour() -> Manifest:
     node = objects.node(NEIGHBOUR.name, address=NEIGHBOUR_ADDRESS, pod_cidrs=["10.244.1.0/24"])
     node["spec"]["unschedulable"] = True
     return node
-
-
-def engine_a() -> list[Manifest]:
-    """kube-network-policies, SIG Network's engine: it judges packets that the kernel queues for it."""
-    rules = [objects.rule(["list", "watch"], ["pods", "namespaces", "nodes"])]
-    rules.append(objects.rule(["list", "watch"], ["networkpolicies"], "networking.k8s.io"))
-    container = {
-        "name": KUBE_NETWORK_POLICIES,
-        "image": ENGINE_A_IMAGE,
-        "command": [
-            "/kube-network-policies",
-            f"--hostname-override={WORKER.name}",
-            "--disable-nri",
-            f"--nfqueue-id={QUEUE}",
-            "--v=2",
-        ],
-        "securityContext": {"privileged": True},
-    }
-    labels = {"app": KUBE_NETWORK_POLICIES}
-    pod = {"hostNetwork": True, "nodeSelector": {"kubernetes.io/hostname": WORKER.name}}
-    return [*_account(KUBE_NETWORK_POLICIES, rules), _set("DaemonSet", KUBE_NETWORK_POLICIES, labels, container, pod)]
 
 
 def dns() -> list[Manifest]:
@@ -77,20 +54,28 @@ def dns() -> list[Manifest]:
         {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": "dns-tcp"},
     ]
     return [
-        *_account(DNS, rules),
+        *account(DNS, rules),
         objects.config_map(DNS, SYSTEM, {"Corefile": COREFILE}),
-        _set("Deployment", DNS, DNS_LABELS, container, pod),
+        workload("Deployment", DNS, DNS_LABELS, container, pod),
         objects.service(
-            "kube-dns", SYSTEM, selector=DNS_LABELS, ports=ports, cluster_ip=DNS_SERVICE, labels=DNS_LABELS
+            "kube-dns",
+            SYSTEM,
+            selector=DNS_LABELS,
+            ports=ports,
+            cluster_ip=DNS_SERVICE,
+            labels=DNS_LABELS,
+            spec={"ipFamilyPolicy": "PreferDualStack"},
         ),
     ]
 
 
-def _account(name: str, rules: Sequence[Manifest]) -> list[Manifest]:
+def account(name: str, rules: Sequence[Manifest]) -> list[Manifest]:
+    """A ServiceAccount of kube-system with its rights."""
     return [objects.service_account(name, SYSTEM), *objects.grant(f"system:serviceaccount:{SYSTEM}:{name}", rules)]
 
 
-def _set(kind: str, name: str, labels: dict[str, str], container: Manifest, pod: t.Mapping[str, t.Any]) -> Manifest:
+def workload(kind: str, name: str, labels: dict[str, str], container: Manifest, pod: t.Mapping[str, t.Any]) -> Manifest:
+    """A Deployment or DaemonSet of kube-system with one container, and an account of its own name."""
     template = {
         "metadata": {"labels": labels},
         "spec": {

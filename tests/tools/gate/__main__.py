@@ -65,12 +65,15 @@ def test_steps() -> Iterator[Step]:
 
 def enforced_steps() -> Iterator[Step]:
     """List the tests on the real cluster, and before them what needs no cluster: is this machine fit, the builds."""
-    yield Step("machine", nox("cluster", "check"), counts=False)
+    word = os.environ.get("ENGINE", "")
+    asked = [f"--engine={word}"] if word else []
+    yield Step("machine", nox("cluster", "check", *asked), counts=False)
     yield Step("binaries", nox("binaries"), counts=False)
     # After the control plane's programs: these build on most of what was compiled for them.
-    yield Step("cluster-binaries", nox("cluster", "build"), ("machine", "binaries"), counts=False)
-    engine = engines.known(os.environ.get("ENGINE", ""))
-    yield Step(f"enforced-{engine}", nox("test-enforced", f"--engine={engine}"), ("cluster-binaries",), alone=True)
+    yield Step("cluster-binaries", nox("cluster", "build", *asked), ("machine", "binaries"), counts=False)
+    for engine in engines.chosen(word):
+        run = nox("test-enforced", f"--engine={engine.name}")
+        yield Step(f"enforced-{engine.name}", run, ("cluster-binaries",), alone=True)
 
 
 def ordered(steps: Iterable[Step]) -> list[Step]:

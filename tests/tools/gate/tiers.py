@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -43,28 +44,38 @@ def page(arguments: Sequence[str] = ()) -> int:
 
 
 def enforced(arguments: Sequence[str] = ()) -> int:
-    """Run the tests on a real cluster with one policy engine, and the role's scenario there; they need root on Linux.
+    """Run the tests on a real cluster with a policy engine, and the role's scenario there; they need root on Linux.
 
-    --engine=NAME chooses the engine; other arguments go to pytest, and then the scenario is left out.
+    --engine=NAME chooses the engine, --engine=all every one, with a cluster each; --full asks all cases of any
+    engine, where only the usual one has all of them otherwise. Other arguments go to pytest; then they choose the
+    cases, and the scenario is left out.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", default="")
+    parser.add_argument("--full", action="store_true", default=bool(os.environ.get("FULL")))
     options, chosen = parser.parse_known_args(list(arguments))
     try:
-        engine = engines.known(options.engine)
+        wanted = engines.chosen(options.engine)
     except LabError as error:
         print(f"ERROR: {error}", flush=True)
         return 2
     context = for_tools("enforced")
+    codes = [_enforced_on(context, engine.name, chosen, full=options.full) for engine in wanted]
+    return max(codes)
+
+
+def _enforced_on(context: Context, engine: str, chosen: Sequence[str], *, full: bool) -> int:
     # What is missing is told once and in plain words, not by every test.
-    if context.run("python", "-m", "lab", "cluster", "build"):
+    if context.run("python", "-m", "lab", "cluster", "build", f"--engine={engine}"):
         return _close("enforced", engine, 1, Result(failed=["the real cluster cannot be started here, see above"]))
     report = LOGS / f"enforced-{engine}.xml"
     report.unlink(missing_ok=True)
-    command = ("pytest", "tests/enforced", f"--engine={engine}", "--durations=10", f"--junitxml={report}", *chosen)
+    usual = engine == engines.DEFAULT
+    cases = chosen or ([] if usual or full else ["--short"])
+    command = ("pytest", "tests/enforced", f"--engine={engine}", "--durations=10", f"--junitxml={report}", *cases)
     code = context.run(*command, env={"NETGUARD_BUILD": str(BUILD)})
     result = from_junit([report] if report.exists() else [])
-    if not chosen:
+    if usual and not chosen:
         scenario_code, scenario = _scenarios(for_cell("newest", "enforced-molecule"), "--scenario-name", NEEDS_ROOT)
         code, result = code or scenario_code, result + scenario
     return _close("enforced", engine, code, result)

@@ -77,6 +77,13 @@ class TestPlan:
         container = {"name": "ignite", "image": "ignite", "imagePullPolicy": given}
         assert planned(containers=[container]).pull_policy == wanted
 
+    def test_a_sidecar_is_not_ignite(self) -> None:
+        containers = [{"name": "istio-proxy", "image": "proxy"}, {"name": "ignite", "image": "ignite"}]
+        assert planned(containers=containers).image == "proxy"
+        raw = server("ignite-0", "worker-1", containers=containers)
+        raw["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "ignite"}
+        assert plans.plan_nodes([raw])[0].image == "ignite"
+
     def test_openshift_chooses_the_user_itself(self) -> None:
         raw = server("ignite-0", "worker-1")
         raw["metadata"]["annotations"] = {"openshift.io/scc": "restricted-v2"}

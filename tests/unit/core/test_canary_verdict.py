@@ -116,6 +116,8 @@ def test_the_error_names_the_nodes_and_what_to_do() -> None:
     error = verdicts.failure(verdicts.NOT_ENFORCED, nodes, [])
     assert (error.code, error.why) == ("not_enforced", "node b: it still works")
     assert "no policy of Ignite was changed" in error.next_step
+    many = [{"node": str(number), "verdict": verdicts.NOT_ENFORCED, "reasons": ["no"]} for number in range(200)]
+    assert verdicts.failure(verdicts.NOT_ENFORCED, many, []).why.endswith("node 4: no; and 195 more nodes")
     unproven = verdicts.failure(verdicts.INCONCLUSIVE, [], [])
     assert unproven.code == "enforcement_unproven"
     assert "no pod that policies apply to runs yet" in unproven.why

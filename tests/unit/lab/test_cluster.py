@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cluster import jars, life, packages, probe, relay, requirements, state
+from lab.cluster import builds, drivers, engines, jars, life, packages, probe, relay, requirements, state
 from lab.cluster.archive import Image, Layer, write
 from lab.cluster.ignite import Ignite, started, topology
 from lab.cluster.listeners import answer
@@ -102,13 +102,13 @@ def test_a_broken_state_says_what_to_do(tmp_path: Path) -> None:
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="needs root"):
-        requirements.check(print)
+        requirements.check(engines.CILIUM, print)
 
 
 def test_missing_programs_are_named_where_apt_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LabError, match=r"runc \(Debian package runc\)"):
-        packages.require(print)
+    with pytest.raises(LabError, match=r"runc \(Debian package runc\).*clang-19"):
+        packages.require(print, engines.CILIUM.packages)
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -139,3 +139,19 @@ def test_an_unknown_engine_is_refused_before_anything_starts(tmp_path: Path) -> 
     with pytest.raises(LabError, match=r"(?s)no policy engine 'none-such'.*kube-network-policies"):
         life.up(tmp_path / "state", Options(engine="none-such"))
     assert not (tmp_path / "state").exists()
+
+
+def test_every_engine_has_a_driver_and_its_programs_are_its_own() -> None:
+    assert drivers.DRIVERS.keys() == engines.ENGINES.keys()
+    common = {tool.name for tool in builds.TOOLS.values()}
+    assert all(tool.name not in common for engine in engines.ENGINES.values() for tool in engine.tools)
+
+
+def test_the_word_all_stands_for_every_engine() -> None:
+    assert [engine.name for engine in engines.chosen(engines.ALL)] == list(engines.ENGINES)
+    assert [engine.name for engine in engines.chosen("")] == [engines.DEFAULT]
+
+
+def test_programs_survive_a_command_line() -> None:
+    programs = builds.Programs(**{name: Path(f"/{name}") for name in builds.TOOLS}, of_engine={"bpf": Path("/a=b")})
+    assert builds.Programs.from_words(programs.words()) == programs

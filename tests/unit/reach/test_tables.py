@@ -27,6 +27,7 @@ from small import (
 )
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.cilium import read as read_cilium
 from lab import objects
 from lab.objects import Manifest
 
@@ -272,6 +273,14 @@ def test_the_entity_alone_only_adds_and_isolates_nobody() -> None:
     """
     check(table.format("yes"), [*api_server_pod(), entity(egress=False, ingress=False)], CILIUM)
     check(table.format("no"), [*api_server_pod(), entity()], CILIUM)
+
+
+def test_the_entity_as_it_is_stored_with_empty_lists_is_told() -> None:
+    stored = entity(egress=False, ingress=False)
+    stored["spec"] |= {"ingress": [], "ingressDeny": [], "egressDeny": []}
+    check("ignite-0 api-service 443 yes", [*api_server_pod(), DENY, {**stored, "specs": []}], CILIUM)
+    stored["spec"]["egressDeny"] = [{"toEntities": ["kube-apiserver"]}]
+    assert read_cilium(stored, "ours").opaque
 
 
 def test_a_services_port_is_not_its_endpoints_port() -> None:

@@ -109,12 +109,16 @@ def _walk_mapping(children: Fields, wanted: Object, live: Object, path: str) -> 
 
 def _given_up(fields: Fields, live: t.Any, path: str) -> t.Iterator[Difference]:
     """What we own and no longer want; parts that others added beside it stay."""
-    names = [name for name in fields if name.startswith("f:")]
-    if names and isinstance(live, t.Mapping):
-        for name in names:
-            yield from _given_up(fields[name], live.get(name[2:]), _step(path, name[2:]))
-    elif not _is_empty(live):
-        yield Difference(path, live, None)
+    parts = {name: node for name, node in fields.items() if name.startswith(("f:", "k:"))}
+    if not parts or not isinstance(live, (t.Mapping, list)):
+        yield from () if _is_empty(live) else (Difference(path, live, None),)
+        return
+    for name, node in parts.items():
+        if name.startswith("k:"):
+            yield Difference(f"{path}[{_words(name)}]", _member(name, t.cast("list[t.Any]", live)), None)
+        else:
+            held = t.cast("Object", live)
+            yield from _given_up(node, held.get(name[2:]), _step(path, name[2:]))
 
 
 def _walk_list(children: Fields, wanted: list[t.Any], live: list[t.Any], path: str) -> t.Iterator[Difference]:

@@ -116,9 +116,9 @@ def _container_reason(status: Object) -> str:
     if state.get("waiting"):
         waiting = state["waiting"]
         return f"{name}: {_sentence(waiting.get('reason'), waiting.get('message'))}{before}"
-    if state.get("running") and not status.get("ready"):
+    if "running" in state and not status.get("ready"):
         return f"{name}: runs and is not ready{before}"
-    return f"{name}{before}" if before and not status.get("ready") and not state.get("running") else ""
+    return f"{name}{before}" if before and not status.get("ready") else ""
 
 
 def claim_reasons(workload: Object, claims: t.Iterable[Object]) -> list[str]:

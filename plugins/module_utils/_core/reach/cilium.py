@@ -90,7 +90,8 @@ def _key(key: t.Any) -> t.Any:
 
 
 def _is_plain(raw: Raw, spec: t.Any) -> bool:
-    if raw.get("specs") or set(spec) - _SPEC_KEYS or spec.get(INGRESS):
+    # Empty lists say nothing; this collection writes them, so that nobody else's rules can stand in their place.
+    if raw.get("specs") or {key for key in spec if spec[key]} - _SPEC_KEYS or spec.get(INGRESS):
         return False
     return all(
         set(rule) == {"toEntities", "toPorts"}
