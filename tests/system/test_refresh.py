@@ -48,6 +48,7 @@ class World:
 
     def __init__(self, plane: ControlPlane, scratch: Path) -> None:
         self.plane, self._scratch = plane, scratch
+        self.kubeconfig = plane.kubeconfig
         self.given = {**QUESTION, "ignite_lockdown_api_form": "endpoints"}
 
     def run(self, name: str, *arguments: str, **variables: t.Any) -> Json:
@@ -79,7 +80,7 @@ class World:
         return [self.policy(name)["metadata"]["resourceVersion"] for name in (ALLOW, DENY)]
 
     def _env(self) -> dict[str, str]:
-        return scrubbed_env(self.plane.kubeconfig)
+        return scrubbed_env(self.kubeconfig)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,26 @@ def test_an_edit_is_told_with_its_author_and_not_refreshed(world: World) -> None
     found = world.drift()
     assert (found["class"], found[ALLOW]["class"]) == ("edited", "edited"), "an edit under our own name is one too"
     assert "it was edited by netguard.lockdown" in world.refused("refresh")
+
+
+def test_drift_takes_rights_to_read_only(world: World) -> None:
+    user, plane = "somebody-who-only-looks", world.plane
+    world.kubeconfig = plane.user_kubeconfig(user)
+    everywhere = [
+        objects.rule(["list"], ["nodes", "services", "pods"]),
+        objects.rule(["list"], ["endpointslices"], "discovery.k8s.io"),
+        objects.rule(["list"], ["daemonsets"], "apps"),
+        objects.rule(["get"], ["namespaces"], names=["kube-system"]),
+    ]
+    plane.grant(user, everywhere)
+    plane.grant(
+        user, [objects.rule(["get"], ["configmaps"], names=["kubelet-config", "kubeadm-config"])], "kube-system"
+    )
+    plane.grant(user, [objects.rule(["list"], ["networkpolicies"], "networking.k8s.io")], "cache-ns")
+    record = "netguard-lockdown-ignite"
+    assert record in world.refused("drift"), "what is missing is named"
+    plane.grant(user, [objects.rule(["get"], ["configmaps"], names=[record])], "cache-ns")
+    assert world.drift()["class"] == "none"
 
 
 def test_missing_extra_and_foreign_policies_are_told_apart(world: World) -> None:

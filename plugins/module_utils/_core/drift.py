@@ -139,6 +139,8 @@ def beyond_targets(before: Policy, after: Policy, targets: t.Mapping[str, t.Any]
     views = policy.view(before, after), policy.view(after)
     fixed = [_without_targets(view) for view in views]
     found = [f"its {key} differ" for key in fixed[0] if fixed[0][key] != fixed[1][key]]
+    if not cilium_policy.is_one(after) and FLOWS_ANNOTATION not in views[1]["annotations"]:
+        found.append("it does not say for which flows it is")
     gains, _losses = effects.difference(before, after)
     odd = sorted(set(gains) - _permitted(after, targets))
     return found + [f"no target explains: {sentence}" for sentence in odd]

@@ -125,6 +125,8 @@ def test_a_policy_without_the_digest_of_its_flows_is_not_refreshed() -> None:
     del old["metadata"]["annotations"][drift.FLOWS_ANNOTATION]
     there = [served(old)]
     assert classes(plan([new], there), saved(*there), OLD) == {"allow": "redefined"}
+    del new["metadata"]["annotations"][drift.FLOWS_ANNOTATION]
+    assert classes(plan([new], there), saved(*there), OLD) == {"allow": "redefined"}
 
 
 def test_without_an_undo_record_nobody_knows_what_was_written() -> None:
