@@ -46,10 +46,13 @@ class Member:
 
     name: str
     process: subprocess.Popen[str]
+    log: Path
 
     def read(self) -> t.Any:
         assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()
+        return json.loads(line)
 
     def tell(self, word: str) -> None:
         assert self.process.stdin is not None
@@ -91,16 +94,17 @@ def fleet(programs: binaries.Binaries, tmp_path_factory: pytest.TempPathFactory)
 
 
 def _start(name: str, folder: Path) -> Member:
-    with (folder / f"{name}.log").open("w") as log:
+    log = folder / f"{name}.log"
+    with log.open("w") as sink:
         process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("fleet_member.py"))],
             env={**os.environ, "PYTHONPATH": str(COLLECTION / "tests")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=sink,
             text=True,
         )
-    return Member(name, process)
+    return Member(name, process, log)
 
 
 def _inventory(folder: Path, where: dict[str, Json]) -> Path:
