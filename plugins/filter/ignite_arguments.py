@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, render, deploy, rollback, remove, audit, verify_evidence]
+    choices: [main, verify, refresh, drift, fleet, fleet_report, render, deploy, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -87,6 +87,9 @@ _value:
     create_namespace:
       description: Whether entry point V(deploy) may create the namespace.
       type: bool
+    policy_drift_info:
+      description: Further arguments for module M(netguard.lockdown.policy_drift_info).
+      type: dict
     flow_probe:
       description: Further arguments for module M(netguard.lockdown.flow_probe).
       type: dict
@@ -112,6 +115,12 @@ _value:
       description: Verdicts at which entry point V(audit) fails.
       type: list
       elements: str
+    fail_on_drift:
+      description: Whether the run fails on drift.
+      type: bool
+    fleet_action:
+      description: The entry point that a fleet runs, empty for other entry points than V(fleet).
+      type: str
     canary:
       description: When entry point V(main) proves that policies are enforced.
       type: str

@@ -73,6 +73,9 @@ _value:
       description: The policies for clients as they came in.
       type: list
       elements: dict
+    flows_digest:
+      description: SHA-256 over what the flows allow, for the annotation of the policies. Reasons make no difference.
+      type: str
     findings:
       description: >-
         The findings that came in, and what could not be judged, with C(code), C(level), C(where) and C(message).
@@ -87,18 +90,20 @@ _value:
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import parse_flows
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import flows_digest, parse_flows
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.targets import Judged, judge_targets
 
 
 def ignite_targets(needs: t.Mapping[str, t.Any], targets: t.Any) -> dict[str, t.Any]:
     try:
-        judged = Judged() if needs["errors"] else _judge(needs, targets)
+        flows = parse_flows(needs["flows"])
+        judged = Judged() if needs["errors"] else _judge(needs, flows, targets)
     except LockdownError as error:
-        judged = Judged(errors=[error])
+        flows, judged = [], Judged(errors=[error])
     record = judged.as_record()
     return {
         **record,
+        "flows_digest": flows_digest(flows),
         "flows": needs["flows"],
         "findings": [*needs["findings"], *record["findings"]],
         "errors": [*needs["errors"], *record["errors"]],
@@ -106,10 +111,10 @@ def ignite_targets(needs: t.Mapping[str, t.Any], targets: t.Any) -> dict[str, t.
     }
 
 
-def _judge(needs: t.Mapping[str, t.Any], targets: t.Any) -> Judged:
+def _judge(needs: t.Mapping[str, t.Any], flows: t.Sequence[Flow], targets: t.Any) -> Judged:
     helpers = [flow for helper in needs["helpers"] for flow in parse_flows(helper["flows"])]
     discovery = (needs["ignite"] or {}).get("discovery")
-    return judge_targets(targets, parse_flows(needs["flows"]), needs["accepted"], helpers, discovery)
+    return judge_targets(targets, flows, needs["accepted"], helpers, discovery)
 
 
 class FilterModule:

@@ -368,8 +368,11 @@ def remove_abandoned() -> None:
     """Remove folders of control planes whose process was killed before it could."""
     for folder in Path(tempfile.gettempdir()).glob(f"{RUN_PREFIX}-*-*-*"):
         match = re.fullmatch(rf"{RUN_PREFIX}-(\d+)-(\d+)-\w+", folder.name)
-        if match and not Identity(int(match[1]), int(match[2])).alive and folder.stat().st_uid == os.getuid():
-            shutil.rmtree(folder, ignore_errors=True)
+        if match and not Identity(int(match[1]), int(match[2])).alive:
+            # Another control plane that starts now may be faster.
+            with contextlib.suppress(FileNotFoundError):
+                if folder.stat().st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_linux() -> None:

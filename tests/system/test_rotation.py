@@ -40,7 +40,8 @@ class Runs:
 
     def memory(self) -> dict[str, str]:
         annotations: dict[str, str] = self.plane.read(ALLOW)["metadata"]["annotations"]
-        return {name.partition("/")[2]: text for name, text in annotations.items()}
+        named = {name.partition("/")[2]: text for name, text in annotations.items()}
+        return {name: text for name, text in named.items() if name.endswith("endpoints")}
 
 
 def test_an_address_that_vanished_stays_until_its_time_is_over(two_servers: ControlPlane, tmp_path: Path) -> None:

@@ -105,6 +105,15 @@ _APPLY: _Table = (
     ("accept_foreign_policies", "accept_foreign_policies", options.words),
     ("accept_no_pods", "accept_no_pods", options.flag),
 )
+_FOREIGN = ("accept_foreign_policies", "accept_foreign_policies", options.words)
+_REFRESH: _Table = (
+    _CLUSTER_UID,
+    _LOCK_TIMEOUT,
+    _SERVER_DRY_RUN,
+    _FOREIGN,
+    ("accept_no_pods", "accept_no_pods", options.flag),
+)
+_DRIFT: _Table = (_CLUSTER_UID, _FOREIGN, ("replace_policies", "replace_policies", options.words))
 _CANARY: _Table = (
     _CLUSTER_UID,
     ("pod_selector", "pod_selector", options.mapping),
@@ -193,6 +202,10 @@ TABLES: dict[str, dict[str, _Table]] = {
         "ignite_topology_info": _TOPOLOGY,
         "ignite_verdict": _VERDICT,
     },
+    "refresh": {"ignite_config_info": _READ_CONFIG, "cluster_network_info": _RESOLVE, "network_policies": _REFRESH},
+    "drift": {"ignite_config_info": _READ_CONFIG, "cluster_network_info": _RESOLVE, "policy_drift_info": _DRIFT},
+    "fleet": {},
+    "fleet_report": {},
     "render": {"ignite_config_info": _FIND_CONFIG},
     "deploy": {
         "cluster_network_info": _RESOLVE,
@@ -212,11 +225,18 @@ TABLES: dict[str, dict[str, _Table]] = {
 ENTRY_POINTS = tuple(TABLES)
 PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
 
+# Entry points that grant a grace unless told otherwise; reading the memory is a request that main does not make.
+REMEMBERING = ("verify", "refresh", "drift", "audit")
+GRACE_SECONDS = 300
+
+# What a fleet may do -> the entry point that does it.
+FLEET = {"lockdown": "main", "refresh": "refresh", "drift": "drift"}
+
 CANARY = ("never", "changes", "always")
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
-_READERS = ("main", "verify", "render", "audit")
+_READERS = ("main", "verify", "refresh", "drift", "render", "audit")
 _OFFLINE = ("render",)
-_WITHOUT_INSTANCE = ("verify_evidence",)
+_WITHOUT_INSTANCE = ("verify_evidence", "fleet_report")
 _DIRECTORIES = {
     "render": f"{PREFIX}render_dir",
     "audit": f"{PREFIX}evidence_dir",
@@ -236,6 +256,8 @@ class Arguments:
     fail_on: tuple[str, ...] = ()
     proves: bool = True
     create_namespace: bool = False
+    fail_on_drift: bool = True
+    fleet_action: str = ""
     canary: str = CANARY[0]
     reads: bool = False
     errors: list[LockdownError] = field(default_factory=list)
@@ -250,6 +272,8 @@ class Arguments:
             "fail_on": list(self.fail_on),
             "proves": self.proves,
             "create_namespace": self.create_namespace,
+            "fail_on_drift": self.fail_on_drift,
+            "fleet_action": self.fleet_action,
             "canary": self.canary,
             "reads": self.reads,
             "errors": [str(error) for error in self.errors],
@@ -263,6 +287,8 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
     :arg known: every variable that some entry point reads; any other is an error.
     """
     arguments = Arguments(errors=options.unknown_variables(given, known))
+    if entry_point in REMEMBERING:
+        arguments.plugins["cluster_network_info"]["grace_seconds"] = GRACE_SECONDS
     steps: tuple[t.Callable[[], None], ...] = (
         lambda: _name(arguments, given, entry_point),
         lambda: _instance(arguments, given, entry_point),
@@ -272,6 +298,8 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         *_audit_steps(arguments, given, entry_point),
         *_deploy_steps(arguments, given, entry_point),
         lambda: _config(arguments, given, entry_point),
+        lambda: _drift(arguments, given, entry_point),
+        lambda: _fleet(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -374,6 +402,17 @@ def _deploy_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple
         arguments.create_namespace = _flag(given, "deploy_create_namespace", False)
 
     return proves, create_namespace
+
+
+def _drift(arguments: Arguments, given: Given, entry_point: str) -> None:
+    if entry_point in ("drift", "fleet", "fleet_report"):
+        arguments.fail_on_drift = _flag(given, "fail_on_drift", True)
+
+
+def _fleet(arguments: Arguments, given: Given, entry_point: str) -> None:
+    if entry_point == "fleet":
+        variable = f"{PREFIX}fleet_action"
+        arguments.fleet_action = FLEET[options.choice(given.get(variable), variable, tuple(FLEET))]
 
 
 def _flag(given: Given, name: str, unset: bool) -> bool:
