@@ -75,7 +75,8 @@ def bpf_objects_of(folder: Path) -> set[tuple[str, int]]:
     found = state.read(folder)
     first = isolation.first_process(found.unshare) if found else None
     assert first is not None
-    own = {key for key, pins in bpf_objects("nsenter", f"--mount=/proc/{first.pid}/ns/mnt").items() if pins}
+    place = ["nsenter", f"--target={first.pid}", "--mount", "--pid"]  # bpftool looks for mounts in /proc
+    own = {key for key, pins in bpf_objects(*place).items() if pins}
     assert own
     return own
 
