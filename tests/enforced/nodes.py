@@ -54,8 +54,8 @@ def prepare(folder: Path) -> None:
     run("mount", "--make-rprivate", "/")
     for place in ("/run", "/var/lib"):
         run("mount", "-t", "tmpfs", "tmpfs", place)
-    for place in (SECRETS, STORES):
-        place.mkdir(parents=True)
+    SECRETS.mkdir(parents=True)
+    STORES.mkdir(parents=True)
     (SECRETS / "token").write_text("token")
     (folder / "hosts").write_text(HOSTS)
     run("mount", "--bind", str(folder / "hosts"), "/etc/hosts")

@@ -10,7 +10,7 @@ from deployments import TARGETS, Json, errors, rendered, worked_out
 from flow_builders import client
 
 OLD, NEW = "docker.io/apacheignite/ignite:2.10.0", "docker.io/apacheignite/ignite:2.17.0"
-SIZE = {"deploy_persistence_size": "20Gi"}
+SIZE: Json = {"deploy_persistence_size": "20Gi"}
 
 REFUSED: dict[str, tuple[Json, str]] = {
     "no image": ({"deploy_image": ""}, "deploy_image: it is not set"),
@@ -104,9 +104,9 @@ def test_dns_needs_no_right_no_token_and_no_api_server() -> None:
 def test_minimal_names_the_api_server_by_its_address() -> None:
     assert 'value="https://10.96.0.1:443"' in rendered(profile="minimal").xml
     six: Json = {"cluster_ips": ["fd00::1"], "port": 6443}
-    targets = {**TARGETS, "api_server": {**TARGETS["api_server"], "service": six}}
+    targets: Json = {**TARGETS, "api_server": {**TARGETS["api_server"], "service": six}}
     assert 'value="https://[fd00::1]:6443"' in rendered(targets, profile="minimal").xml
-    none = {**TARGETS, "api_server": {**TARGETS["api_server"], "service": {"cluster_ips": [], "port": 443}}}
+    none: Json = {**TARGETS, "api_server": {**TARGETS["api_server"], "service": {"cluster_ips": [], "port": 443}}}
     (error,) = worked_out(none, profile="minimal").errors
     assert error.code == "no_api_address"
 
@@ -144,7 +144,7 @@ def test_java_is_told_what_it_can_understand() -> None:
 
 
 def test_a_probe_that_answers_too_early_does_not_hurry_a_rollout() -> None:
-    login = {**SIZE, "deploy_authentication": True}
+    login: Json = {**SIZE, "deploy_authentication": True}
     assert rendered(deploy_image=OLD, **login).one("StatefulSet")["spec"]["minReadySeconds"] == 30
     assert "minReadySeconds" not in rendered(deploy_image=NEW, **login).one("StatefulSet")["spec"]
     assert "early_probe" in [found.code for found in worked_out(deploy_image=OLD, **login).findings]

@@ -153,7 +153,7 @@ def test_servers_that_do_not_join_each_other_stop_first_on_the_explicit_word(cas
 
 
 def test_the_same_image_of_an_untold_version_may_change_otherwise() -> None:
-    one = {"deploy_image": "registry.test/cache:7", "version": "2.17.0"}
+    one: Json = {"deploy_image": "registry.test/cache:7", "version": "2.17.0"}
     assert changed(rendered(**one), rendered(**one, deploy_replicas=4)).errors == []
 
 
