@@ -17,15 +17,15 @@ class Differences:
     """How an engine of the lab judges.
 
     :arg open_session: what becomes of a connection that stands when a policy comes that forbids it.
-    :arg address_matches_api_server: whether an ipBlock matches an API server; if not, the role names it as an entity.
+    :arg address_matches_nodes: whether an ipBlock matches nodes; if not, the role names API servers there as an entity.
     """
 
     open_session: str
-    address_matches_api_server: bool
+    address_matches_nodes: bool
 
 
 # One looks at new connections only; the other at every packet, and its API servers are on nodes.
 OF = {
-    engines.KUBE_NETWORK_POLICIES.name: Differences(SURVIVES, address_matches_api_server=True),
-    engines.CILIUM.name: Differences(CUT, address_matches_api_server=False),
+    engines.KUBE_NETWORK_POLICIES.name: Differences(SURVIVES, address_matches_nodes=True),
+    engines.CILIUM.name: Differences(CUT, address_matches_nodes=False),
 }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,21 @@ def test_with_match_mode_nodes_an_address_is_enough(world: World, playbooks: Pla
             _works_by_address(case, world, playbooks, ignite)
         finally:
             change_setting(world.cluster, MATCH_MODE, "")
+
+
+def test_an_address_block_matches_no_pod(world: World, table: Table, free: Unrestricted) -> None:
+    namespace, target = world.namespace("block"), f"tcp://{free.neighbour}:{CLIENT_PORT}"
+    place = world.client(namespace, LABELS)
+    policy = objects.network_policy("one", namespace, {"podSelector": {}, "policyTypes": ["Egress"]})
+    world.cluster.create(policy)
+    with table.case("ipBlock of a pod") as case:
+        for peer, expected in (
+            ({"namespaceSelector": {}}, "connected"),
+            ({"ipBlock": {"cidr": f"{free.neighbour}/32"}}, "timed out"),
+        ):
+            world.cluster.patch(policy, {"spec": {"egress": [{"to": [peer]}]}})
+            case.cell(next(iter(peer)), expected, partial(_in_time, world, place, target, (expected,)))
+        case.reached(world.cluster.probe(free.place, [target]), {"unrestricted pod": target})
 
 
 def test_the_machine_keeps_its_settings(cluster: Cluster) -> None:

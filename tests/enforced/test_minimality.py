@@ -50,7 +50,7 @@ def test_each_part_of_a_rule_has_its_own_probe(world: World, playbooks: Playbook
         client, (first, second) = world.client(shop), world.addresses(ignite)
         case.cell("thin client", "read what was written", lambda: thin_client(client, first))
         # Engines judge after the Service's address was translated, so that nothing needs a rule for it.
-        by_address = OF[table.engine].address_matches_api_server
+        by_address = OF[table.engine].address_matches_nodes
         idle = {f"{address}/32" for address in (API_SERVICE, *(() if by_address else API_SERVERS))}
         probes = Probes(world, world.cluster.pod(first), client, first, second)
         case.cell("whole policy", NOTHING, lambda: probes.dropped(NOTHING))

@@ -119,10 +119,9 @@ def lock(playbooks: Playbooks, namespace: str, *peers: Json, **variables: t.Any)
 MINIMAL: Json = {"profile": "minimal", "minimal_confirmed": True}
 
 
+@pytest.mark.only(DEFAULT)  # which of a client's addresses is judged is another matter with each engine
 def test_clients_whose_address_is_rewritten(cluster: Cluster, world: World, playbooks: Playbooks, table: Table) -> None:
     """A NodePort passes a client's own address on or not; a pod in its node's network has its node's."""
-    if table.engine != DEFAULT:
-        pytest.skip(f"which address {table.engine} judges is another matter")
     namespace, shop = world.namespace("rewritten"), world.namespace("shop")
     address = world.client_address(namespace, LABELS, SLEEP)
     outside, neighbour, node = (cluster.host(host.name) for host in (OUTSIDE, NEIGHBOUR, WORKER))
@@ -158,6 +157,7 @@ def test_clients_whose_address_is_rewritten(cluster: Cluster, world: World, play
             case.cell("the client itself", DROPPED, lambda: one(cluster, outside, direct))
 
 
+@pytest.mark.every_engine
 def test_icmp_is_recorded_and_not_promised(cluster: Cluster, world: World, free: Unrestricted, table: Table) -> None:
     """NetworkPolicy says nothing of ICMP: engines differ, and what this one does is recorded."""
     namespace = world.namespace("icmp")
@@ -187,6 +187,7 @@ def test_icmp_is_recorded_and_not_promised(cluster: Cluster, world: World, free:
         assert control[OUTSIDE_ADDRESS] == "answered"
 
 
+@pytest.mark.every_engine
 def test_dns_on_another_target_port(
     cluster: Cluster, world: World, playbooks: Playbooks, free: Unrestricted, table: Table
 ) -> None:
@@ -214,8 +215,6 @@ def test_dns_on_another_target_port(
 
 def test_a_dns_cache_on_every_node(cluster: Cluster, world: World, playbooks: Playbooks, table: Table) -> None:
     """The role finds the cache by its DaemonSet's arguments, and allows exactly its link-local address."""
-    if table.engine != DEFAULT:
-        pytest.skip(f"{table.engine} matches no node by its address")
     node, namespace = cluster.host(WORKER.name), world.namespace("cached")
     known = "kubernetes.default.svc.cluster.local"
     # The real thing adds a dummy link for it, which not every kernel has.

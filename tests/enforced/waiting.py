@@ -94,7 +94,7 @@ def removals(world: World, playbooks: Playbooks) -> Waiting:
 
 def _entity(world: World, namespace: str) -> list[Manifest]:
     """The policies that name the API server, where no address block matches it."""
-    by_address = OF[world.cluster.state.options.engine].address_matches_api_server
+    by_address = OF[world.cluster.state.options.engine].address_matches_nodes
     return [] if by_address else world.cluster.list(*ENTITY, namespace)
 
 

@@ -137,8 +137,7 @@ def failure(
             "not_enforced",
             "The cluster's engine does not enforce NetworkPolicy",
             why,
-            "Install or switch on a policy engine on these nodes (see ignite_lockdown_accept_unenforced); no policy of "
-            "Ignite was changed",
+            "Install or switch on a policy engine on these nodes; no policy of Ignite was changed",
             details={"nodes": list(nodes), "left_behind": list(left_behind)},
         )
     return LockdownError(

@@ -30,6 +30,7 @@ class Engine:
 
     :arg tools: its programs.
     :arg sources: folders of its module that it reads while it runs, each with the program whose module that is.
+    :arg dual_stack: whether its cluster can have IPv6 besides.
     :arg packages: Debian packages, each with a program by which it is recognised.
     """
 
@@ -38,11 +39,13 @@ class Engine:
     sources: Mapping[str, Tool] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     trials: Sequence[Trial] = ()
+    dual_stack: bool = False
 
 
 # Its program is in an image, and images are assembled once for all engines: it is built with those of every cluster.
 KUBE_NETWORK_POLICIES = Engine(
     "kube-network-policies",
+    dual_stack=True,
     trials=(
         Trial(
             ["--net"],

@@ -26,7 +26,7 @@ def up(folder: Path, options: Options, report: Report = to_stderr) -> tuple[Stat
     """Start a cluster that stays; its state, and whether it was started just now."""
     folder = folder.absolute()
     engine = engines.known(options.engine)
-    if options.dual_stack and engine is not engines.KUBE_NETWORK_POLICIES:
+    if options.dual_stack and not engine.dual_stack:
         raise LabError(f"The cluster of {engine.name} has no dual stack", next_step=f"use {engines.DEFAULT}")
     requirements.check(engine, report)
     programs = builds.find_or_build(engine, report)

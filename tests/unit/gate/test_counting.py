@@ -13,6 +13,7 @@ import pytest
 
 from gate import __main__ as gate
 from gate import files, results, runner
+from gate.paths import ROOT
 from gate.results import Result, from_junit
 from gate.runner import Runner, Step, close
 from gate.tiers import from_recap
@@ -138,6 +139,29 @@ def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: p
     told = capsys.readouterr().err
     assert "no policy engine 'none-such'" in told
     assert "kube-network-policies" in told
+
+
+def test_every_engine_is_a_step_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE", "all")
+    found = {one.name: one for one in gate.enforced_steps()}
+    assert all(found[f"enforced-{name}"].alone for name in ("kube-network-policies", "cilium"))
+    assert found["cluster-binaries"].command[-1] == "--engine=all"  # before, and beside the other tiers
+
+
+def cases(*options: str) -> set[str]:
+    """The test files of the real cluster that a run with these options takes cases from."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", "tests/enforced"]
+    answer = subprocess.run([*command, *options], capture_output=True, text=True, check=True, cwd=ROOT)
+    return {line.partition("::")[0].rpartition("/")[2] for line in answer.stdout.splitlines() if "::" in line}
+
+
+def test_an_engine_gets_its_own_cases_and_in_a_short_run_those_of_all() -> None:
+    every = {"test_question.py", "test_role.py", "test_afterwards.py", "test_under_load.py", "test_verify.py"}
+    long, short = cases("--engine=cilium"), cases("--engine=cilium", "--short")
+    assert every <= short < long
+    assert "test_cilium.py" in short
+    assert "test_flow_probe.py" in long - short
+    assert long - {"test_cilium.py"} == cases()
 
 
 @pytest.mark.parametrize(
