@@ -22,7 +22,7 @@ Json = dict[str, t.Any]
 US, THEM = "netguard.lockdown", "kubectl-edit"
 BEFORE, APPLIED, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
 LABELS = {"app.kubernetes.io/managed-by": US, "app.kubernetes.io/instance": "ignite"}
-LABEL_FIELDS = {f"f:{name}": {} for name in LABELS}
+LABEL_FIELDS: Json = {f"f:{name}": {} for name in LABELS}
 
 
 def prepared(*definitions: Json) -> list[Json]:

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, The netguard.lockdown authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module kube_objects as the audit log sees it, and where a write fails between others."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from harness import Modules, Outcome
+
+from lab import objects
+from lab.client import MERGE_PATCH
+from lab.control_plane import ControlPlane
+
+Json = dict[str, t.Any]
+
+STATEFUL_SET: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "ignite"},
+    "spec": {
+        "serviceName": "ignite",
+        "selector": {"matchLabels": {"app": "ignite"}},
+        "template": {
+            "metadata": {"labels": {"app": "ignite"}},
+            "spec": {
+                "containers": [
+                    {
+                        "name": "ignite",
+                        "image": objects.IMAGE,
+                        "ports": [{"containerPort": 47500}],
+                        "resources": {"limits": {"cpu": "1000m"}},
+                        "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+                    }
+                ],
+                "volumes": [{"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}],
+            },
+        },
+        "volumeClaimTemplates": [
+            {
+                "metadata": {"name": "data"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}},
+            }
+        ],
+    },
+}
+
+
+def config_map(name: str) -> Json:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}}
+
+
+def run(plane: ControlPlane, namespace: str, *definitions: Json, check: bool = False) -> Outcome:
+    given: Json = {"namespace": namespace, "instance": "ignite", "definitions": list(definitions), "wait": False}
+    return Modules(plane.kubeconfig).run("kube_objects", given, check=check)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_stands_is_only_read(plane: ControlPlane, namespace: str, check: bool) -> None:
+    wanted = [STATEFUL_SET, config_map("ignite")]
+    assert run(plane, namespace, *wanted)["changed"]
+    mark = plane.mark()
+    assert not run(plane, namespace, *wanted, check=check)["changed"]
+    assert [event.verb for event in plane.audit(mark)] == ["get"] * 4
+
+
+def test_check_mode_stores_nothing(plane: ControlPlane, namespace: str) -> None:
+    mark = plane.mark()
+    planned = run(plane, namespace, STATEFUL_SET, check=True)
+    assert (planned["changed"], planned["dry_run"]) == (True, "server")
+    assert [str(event) for event in plane.audit(mark) if event.write] == []
+
+
+def test_all_is_judged_before_anything_is_written(plane: ControlPlane, namespace: str) -> None:
+    bad = {**STATEFUL_SET, "spec": {**STATEFUL_SET["spec"], "selector": {"matchLabels": {"app": "other"}}}}
+    mark = plane.mark()
+    failure = run(plane, namespace, config_map("ignite"), bad).failure
+    assert (failure["code"], failure["details"]["written"]) == ("api_invalid", [])
+    assert [str(event) for event in plane.audit(mark) if event.write] == []
+
+
+def test_a_write_that_fails_in_between_tells_what_stands(plane: ControlPlane, namespace: str) -> None:
+    """Each dry run fits the quota, and both writes together do not."""
+    quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    plane.api("POST", quotas, {"metadata": {"name": "one"}, "spec": {"hard": {"count/configmaps": "1"}}})
+    status = {"hard": {"count/configmaps": "1"}, "used": {"count/configmaps": "0"}}
+    plane.api("PATCH", f"{quotas}/one/status", {"status": status}, content_type=MERGE_PATCH)
+    failed = run(plane, namespace, config_map("first"), config_map("second"))
+    assert failed.failure["details"]["written"] == ["ConfigMap/first"]
+    assert "written before it, and kept: ConfigMap/first" in failed.failure["why"]
+    assert "exceeded quota" in failed.failure["why"]
+    assert plane.exists(objects.reference("v1", "ConfigMap", "first", namespace))
