@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watches what a refresh depends on, and tells events: followers wake it, one look reads everything, a ledger compares."""
+"""Watches what a refresh depends on: followers wake it, one look reads everything, a ledger tells what is new."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors imp
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.watch.ledger import Event, Ledger, Observation
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.watch.pace import Backoff, Pace
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.watch.settings import WatchOptions
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.watch.standing import key_of
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.watch.standing import Key, key_of
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.network_info import resolve_network
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.undo_record import UndoRecord
@@ -185,14 +185,15 @@ class NetworkWatch:
         resolved = resolve_network(self._session, options.params)
         kinds = _policy_kinds(resolved)
         policies = [obj for kind in kinds for obj in self._session.list(_collection(kind, options.namespace))]
-        planned = self._planned() if self._ledger.missing(policies) else frozenset()
+        missing = self._ledger.missing(policies)
+        planned = self._planned(missing) if missing else frozenset()
         observation = Observation(resolved, policies, self._session.server_now(), planned)
         return Look(observation, frozenset(_places(options, resolved, kinds)))
 
-    def _planned(self) -> frozenset[tuple[str, str]]:
-        """The policies that stand by our own record."""
+    def _planned(self, missing: frozenset[Key]) -> frozenset[Key]:
+        """The policies that stand by our own record; without a record, none was taken away by us."""
         head = UndoRecord(self._session, self._options.namespace, self._options.instance).read().head
-        return frozenset(map(key_of, head.ours)) if head else frozenset()
+        return frozenset(map(key_of, head.ours)) if head else missing
 
 
 async def in_thread(work: t.Callable[[], Work]) -> Work:
@@ -212,7 +213,7 @@ async def in_thread(work: t.Callable[[], Work]) -> Work:
         result, failure = None, None
         try:
             result = work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (whoever awaits it raises it again)
             failure = error
         try:
             loop.call_soon_threadsafe(settle, result, failure)

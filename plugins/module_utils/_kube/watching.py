@@ -95,7 +95,7 @@ class Follower:
                 if not self._over.is_set():
                     self._listener.failed(self.place, error)
                     self._over.wait(self._backoff.next())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (the listener raises it again)
                 if not self._over.is_set():
                     self._listener.broken(error)
                 return

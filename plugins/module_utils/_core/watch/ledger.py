@@ -57,9 +57,9 @@ class Ledger:
         self._cluster_uid = ""
         self.next_look: datetime | None = None
 
-    def missing(self, policies: t.Iterable[Policy]) -> bool:
-        """Whether a policy that was there is not any more."""
-        return bool(set(self._policies) - set(map(standing.key_of, policies)))
+    def missing(self, policies: t.Iterable[Policy]) -> frozenset[Key]:
+        """The policies that were there and are not any more."""
+        return frozenset(self._policies) - frozenset(map(standing.key_of, policies))
 
     def observed(self, seen: Observation) -> list[Event]:
         self._cluster_uid = str(seen.resolved["cluster"]["uid"])

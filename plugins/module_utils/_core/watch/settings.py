@@ -9,9 +9,9 @@ What a rulebook leaves empty is not set. No message quotes the value of a connec
 from __future__ import annotations
 
 import math
-import os
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import arguments, options, ownership
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import ENVIRONMENT
@@ -31,7 +31,7 @@ def _line(value: t.Any, where: str) -> str:
 
 
 def _path(value: t.Any, where: str) -> str:
-    return os.path.expanduser(_line(value, where))
+    return str(Path(_line(value, where)).expanduser())
 
 
 def _names(value: t.Any, where: str) -> list[str]:
