@@ -18,6 +18,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 from harness import COLLECTIONS
 from rotation import POLICIES, SLICE, api_slice, rotate
 
@@ -33,6 +34,8 @@ Json = dict[str, t.Any]
 
 SOURCES = COLLECTIONS / "ansible_collections/netguard/lockdown/extensions/eda/plugins/event_source"
 SCHEMA = json.loads((SOURCES / "schemas" / "network_targets_events.json").read_text(encoding="utf-8"))
+FILES = COLLECTIONS / "ansible_collections/netguard/lockdown/roles/ignite_lockdown/files"
+ACCOUNT = "system:serviceaccount:cache-ns:netguard-lockdown"
 QUICKLY, SILENCE = 30.0, 1.5
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 
@@ -234,6 +237,20 @@ def test_a_missing_right_ends_the_source_with_what_to_grant(rotating: ControlPla
         failure = source.failure()
     assert failure.code == "api_forbidden"
     assert "Grant this" in str(failure)
+
+
+def test_the_shipped_rights_are_enough_and_nothing_is_written(rotating: ControlPlane) -> None:
+    for name in ("rbac.yml", "rbac-watch.yml"):
+        for document in yaml.safe_load_all((FILES / name).read_text(encoding="utf-8")):
+            rotating.create_all(document["items"])
+    mark = rotating.mark()
+    with Source(rotating.token_kubeconfig("netguard-lockdown", "cache-ns")) as source:
+        source.next()
+        rotate(rotating, "192.0.2.4")
+        assert source.next()["type"] == "targets_changed"
+    asked = [event for event in rotating.audit(mark) if event.user == ACCOUNT]
+    assert {event.verb for event in asked} >= {"list", "watch"}
+    assert [str(event) for event in asked if event.code == 403 or event.mutating] == []
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,6 @@ def applied_at(obj: Object) -> str:
     return max((str(entry.get("time", "")) for entry in _entries(obj) if _is_our_apply(entry)), default="")
 
 
-def applied_at(obj: Object) -> list[str]:
-    """When our manager last changed what it applies; by the API server's clock, to the second."""
-    return [str(entry.get("time", "")) for entry in _entries(obj) if _is_our_apply(entry)]
-
-
 def foreign_spec_owners(obj: Object) -> list[dict[str, t.Any]]:
     """Other managers that own parts of the spec: they edited what is ours."""
     owners = []

@@ -26,7 +26,7 @@ class Standing:
     uid: str
     version: str
     view: Json
-    applied: tuple[str, ...]
+    applied: str
     drift: tuple[Json, ...]
     doubt: str
 
@@ -38,7 +38,7 @@ class Standing:
             uid=str(obj["metadata"].get("uid", "")),
             version=str(obj["metadata"].get("resourceVersion", "")),
             view=policy.view(obj),
-            applied=tuple(ownership.applied_at(obj)),
+            applied=ownership.applied_at(obj),
             drift=tuple(ownership.foreign_spec_owners(obj)),
             doubt="" if ours else ownership.why_not_ours(obj, instance),
         )
