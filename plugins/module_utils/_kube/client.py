@@ -61,6 +61,23 @@ class Transport:
         )
         return response.status, response.headers, response.data
 
+    def open(self, target: str, silence: float) -> t.Any:
+        """The answer to a GET, to be read as it comes and closed by the caller.
+
+        :arg silence: seconds that the server may pause within the answer.
+        """
+        headers = self.credentials()
+        headers["Accept"] = "application/json"
+        return self.pool.request(
+            "GET",
+            self.host + target,
+            headers=headers,
+            timeout=Timeout(connect=self._timeout.connect_timeout, read=silence),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+
     def credentials(self) -> t.Any:
         """The headers that say who asks."""
         headers = HTTPHeaderDict({"User-Agent": _USER_AGENT})

@@ -46,7 +46,7 @@ class Session:
     def __init__(self, connection: Connection, *, connect_timeout: float, request_timeout: float) -> None:
         self.transport = Transport(connection, connect_timeout=connect_timeout, request_timeout=request_timeout)
         self.host = self.transport.host
-        self.connect_timeout = connect_timeout
+        self.connect_timeout, self.request_timeout = connect_timeout, request_timeout
         self.source = connection.source
         self.insecure = connection.insecure_by_task
         self._clock_offset: float = 0.0

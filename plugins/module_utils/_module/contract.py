@@ -59,7 +59,7 @@ class Contract(t.NamedTuple):
 
     def fulfil(self, params: Params, *, check_mode: bool) -> Result:
         """Open the session and do the work. Raises LockdownError, and nothing else for bad input."""
-        session = _session(params) if self.connects(params) else NoSession()
+        session = open_session(params) if self.connects(params) else NoSession()
         result = self.work(session, params, check_mode)
         if session.insecure:
             result["warnings"] = [*result.get("warnings", []), _insecure(session.host)]
@@ -73,7 +73,8 @@ def _insecure(host: str) -> str:
     )
 
 
-def _session(params: Params) -> Session:
+def open_session(params: Params) -> Session:
+    """Raises LockdownError where the options contradict each other or the library is missing."""
     for option in ("connect_timeout", "request_timeout"):
         if params[option] <= 0:
             raise LockdownError(
