@@ -30,7 +30,7 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, render, rollback, remove, audit, verify_evidence]
+    choices: [main, verify, refresh, drift, fleet, fleet_report, render, rollback, remove, audit, verify_evidence]
     default: main
 """
 
@@ -66,6 +66,9 @@ _value:
     network_policies:
       description: Further arguments for module M(netguard.lockdown.network_policies).
       type: dict
+    policy_drift_info:
+      description: Further arguments for module M(netguard.lockdown.policy_drift_info).
+      type: dict
     flow_probe:
       description: Further arguments for module M(netguard.lockdown.flow_probe).
       type: dict
@@ -91,6 +94,12 @@ _value:
       description: Verdicts at which entry point V(audit) fails.
       type: list
       elements: str
+    fail_on_drift:
+      description: Whether the run fails on drift.
+      type: bool
+    fleet_action:
+      description: The entry point that a fleet runs, empty for other entry points than V(fleet).
+      type: str
     canary:
       description: When entry point V(main) proves that policies are enforced.
       type: str

@@ -68,6 +68,9 @@ _value:
     dns:
       description: The cluster's DNS with C(namespace), C(pod_selector) and C(ports), null if no flow needs it.
       type: dict
+    flows_digest:
+      description: SHA-256 over what the flows allow, for the annotation of the policies. Reasons make no difference.
+      type: str
     findings:
       description: >-
         The findings that came in, and what could not be judged, with C(code), C(level), C(where) and C(message).
@@ -82,16 +85,17 @@ _value:
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import parse_flows
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import flows_digest, parse_flows
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.targets import Judged, judge_targets
 
 
 def ignite_targets(needs: t.Mapping[str, t.Any], targets: t.Any) -> dict[str, t.Any]:
     try:
-        judged = judge_targets(targets, parse_flows(needs["flows"]), needs["accepted"])
+        flows = parse_flows(needs["flows"])
+        judged = judge_targets(targets, flows, needs["accepted"])
     except LockdownError as error:
-        judged = Judged(errors=[error])
-    record = judged.as_record()
+        flows, judged = [], Judged(errors=[error])
+    record = {**judged.as_record(), "flows_digest": flows_digest(flows)}
     return {**record, "flows": needs["flows"], "findings": [*needs["findings"], *record["findings"]]}
 
 

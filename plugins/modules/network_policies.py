@@ -129,6 +129,14 @@ options:
       - For use after something else than this module has shown that the policies do what they should.
     type: bool
     default: false
+  only_targets:
+    description:
+      - What the O(definitions) were rendered from, as M(netguard.lockdown.cluster_network_info) gives it. With it the
+        module writes only if nothing but these targets has moved. The policies of the instance must stand as they were
+        last written, for the same flows (annotation C(lockdown.netguard.io/flows)), and the changes must be explained
+        by the addresses, pods and ports of the targets. Anything else is an error, and nothing is written.
+      - Not with O(state=absent), O(revision), O(mark_verified) or O(replace_policies).
+    type: dict
   policy_apis:
     description:
       - The APIs of policies that the cluster serves, each as C(GROUP/VERSION). C(engine.policy_apis) of

@@ -10,11 +10,15 @@ import os
 import sys
 from pathlib import Path
 
-from bench import audit, lockdown
+from bench import audit, fleet, lockdown
 from lab.errors import LabError
 
 # Each measures budgets against the peers in the virtual environment that its variable names.
-BENCHES = ((lockdown.measure, "NETGUARD_BENCH_PEERS"), (audit.measure, "NETGUARD_BENCH_AUDIT_PEERS"))
+BENCHES = (
+    (lockdown.measure, "NETGUARD_BENCH_PEERS"),
+    (audit.measure, "NETGUARD_BENCH_AUDIT_PEERS"),
+    (fleet.measure, "NETGUARD_BENCH_PEERS"),
+)
 
 
 def main() -> int:

@@ -34,6 +34,10 @@ SURVEY_SOURCES = f"{QUESTIONS.as_posix()} and the role's argument specs"
 PLAYBOOKS = {
     "main": "lockdown",
     "verify": "verify",
+    "refresh": "refresh",
+    "drift": "drift",
+    "fleet": "fleet",
+    "fleet_report": "fleet_report",
     "render": "render",
     "rollback": "rollback",
     "remove": "remove",
@@ -82,7 +86,7 @@ class Specs:
     def __init__(self, text: str) -> None:
         self.entry_points: dict[str, dict[str, t.Any]] = yaml.safe_load(text)["argument_specs"]
         # Merge keys lose the order in which a person reads; the text has it.
-        definitions = re.finditer(r"^ +(\w+):\n +description:", text, re.MULTILINE)
+        definitions = re.finditer(r"^ +(\w+):(?: &\w+)?\n +description:", text, re.MULTILINE)
         self._order = {match[1]: match.start() for match in reversed(list(definitions))}
 
     def options(self, entry_point: str) -> Options:

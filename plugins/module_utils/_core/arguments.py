@@ -96,6 +96,15 @@ _APPLY: _Table = (
     ("accept_foreign_policies", "accept_foreign_policies", options.words),
     ("accept_no_pods", "accept_no_pods", options.flag),
 )
+_FOREIGN = ("accept_foreign_policies", "accept_foreign_policies", options.words)
+_REFRESH: _Table = (
+    _CLUSTER_UID,
+    _LOCK_TIMEOUT,
+    _SERVER_DRY_RUN,
+    _FOREIGN,
+    ("accept_no_pods", "accept_no_pods", options.flag),
+)
+_DRIFT: _Table = (_CLUSTER_UID, _FOREIGN, ("replace_policies", "replace_policies", options.words))
 _CANARY: _Table = (
     _CLUSTER_UID,
     ("pod_selector", "pod_selector", options.mapping),
@@ -163,6 +172,10 @@ TABLES: dict[str, dict[str, _Table]] = {
         "ignite_topology_info": _TOPOLOGY,
         "ignite_verdict": _VERDICT,
     },
+    "refresh": {"cluster_network_info": _RESOLVE, "network_policies": _REFRESH},
+    "drift": {"cluster_network_info": _RESOLVE, "policy_drift_info": _DRIFT},
+    "fleet": {},
+    "fleet_report": {},
     "render": {},
     "rollback": {"network_policies": _ROLL_BACK},
     "remove": {"network_policies": _REMOVE},
@@ -172,9 +185,16 @@ TABLES: dict[str, dict[str, _Table]] = {
 ENTRY_POINTS = tuple(TABLES)
 PLUGINS = tuple(dict.fromkeys(plugin for tables in TABLES.values() for plugin in tables))
 
+# Entry points that grant a grace unless told otherwise; reading the memory is a request that main does not make.
+REMEMBERING = ("verify", "refresh", "drift", "audit")
+GRACE_SECONDS = 300
+
+# What a fleet may do -> the entry point that does it.
+FLEET = {"lockdown": "main", "refresh": "refresh", "drift": "drift"}
+
 CANARY = ("never", "changes", "always")
 FAIL_ON = {"never": (), "fail": ("fail",), "not_pass": ("fail", "inconclusive")}
-_WITHOUT_INSTANCE = ("verify_evidence",)
+_WITHOUT_INSTANCE = ("verify_evidence", "fleet_report")
 _DIRECTORIES = {
     "render": f"{PREFIX}render_dir",
     "audit": f"{PREFIX}evidence_dir",
@@ -192,6 +212,8 @@ class Arguments:
     probes: dict[str, t.Any] | None = None
     topology: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
+    fail_on_drift: bool = True
+    fleet_action: str = ""
     canary: str = CANARY[0]
     errors: list[LockdownError] = field(default_factory=list)
 
@@ -203,6 +225,8 @@ class Arguments:
             "probes": self.probes,
             "topology": self.topology,
             "fail_on": list(self.fail_on),
+            "fail_on_drift": self.fail_on_drift,
+            "fleet_action": self.fleet_action,
             "canary": self.canary,
             "errors": [str(error) for error in self.errors],
         }
@@ -215,6 +239,8 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
     :arg known: every variable that some entry point reads; any other is an error.
     """
     arguments = Arguments(errors=options.unknown_variables(given, known))
+    if entry_point in REMEMBERING:
+        arguments.plugins["cluster_network_info"]["grace_seconds"] = GRACE_SECONDS
     steps: tuple[t.Callable[[], None], ...] = (
         lambda: _name(arguments, given, entry_point),
         lambda: _instance(arguments, given, entry_point),
@@ -222,6 +248,8 @@ def read_arguments(given: Given, known: t.Collection[str], entry_point: str) -> 
         lambda: _directory(given, entry_point),
         lambda: _canary(arguments, given, entry_point),
         *_audit_steps(arguments, given, entry_point),
+        lambda: _drift(arguments, given, entry_point),
+        lambda: _fleet(arguments, given, entry_point),
         *(
             _step(arguments.plugins[plugin], given, row)
             for plugin, table in TABLES[entry_point].items()
@@ -304,6 +332,18 @@ def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[
         arguments.fail_on = FAIL_ON[options.choice("fail" if options.is_unset(word) else word, where, tuple(FAIL_ON))]
 
     return probes, topology, fail_on
+
+
+def _drift(arguments: Arguments, given: Given, entry_point: str) -> None:
+    variable = f"{PREFIX}fail_on_drift"
+    if entry_point in ("drift", "fleet", "fleet_report") and not options.is_unset(given.get(variable)):
+        arguments.fail_on_drift = options.flag(given[variable], variable)
+
+
+def _fleet(arguments: Arguments, given: Given, entry_point: str) -> None:
+    if entry_point == "fleet":
+        variable = f"{PREFIX}fleet_action"
+        arguments.fleet_action = FLEET[options.choice(given.get(variable), variable, tuple(FLEET))]
 
 
 def _result(given: Given, name: str) -> dict[str, t.Any] | None:

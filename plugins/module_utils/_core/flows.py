@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, selectors
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.canonical import canonical_json, digest
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Network, parse_network
 
 Selector = dict[str, t.Any]
@@ -23,6 +24,7 @@ DIRECTIONS = ("ingress", "egress")
 TARGETS = ("api_server", "dns")
 
 _KEYS = ("id", "direction", "subject", "peer", "protocol", "port", "end_port", "expect", "reason")
+_WORDS = ("id", "reason")
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,12 @@ class Flow:
     def ports(self) -> range:
         """Every port of the flow; empty for a Target, whose port is not known yet."""
         return range(0) if self.port is None else range(self.port, (self.end_port or self.port) + 1)
+
+
+def flows_digest(flows: t.Iterable[Flow]) -> str:
+    """What the flows allow, as a digest: names, reasons, order and repetition make no difference."""
+    told = ({key: value for key, value in flow.as_record().items() if key not in _WORDS} for flow in flows)
+    return digest(sorted({canonical_json(record) for record in told}))
 
 
 def parse_flows(records: t.Any, where: str = "flows") -> list[Flow]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
     cilium_policy,
     cluster,
+    drift,
     options,
     ownership,
     plan,
@@ -52,6 +53,7 @@ class Task:
     mark_verified: bool
     check_mode: bool
     policy_apis: t.Collection[str] | None
+    only_targets: Json | None
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any], *, check_mode: bool) -> Task:
@@ -59,6 +61,10 @@ class Task:
         absent = params["state"] == "absent"
         if absent and params["mark_verified"]:
             raise options.invalid("mark_verified", "with state absent no policy stands that could be verified")
+        if params["only_targets"] is not None and (absent or params["mark_verified"] or params["replace_policies"]):
+            raise options.invalid(
+                "only_targets", "it cannot be combined with state absent, mark_verified and replace_policies"
+            )
         definitions = [] if absent else params["definitions"] or []
         return cls(
             namespace=params["namespace"],
@@ -86,6 +92,7 @@ class Task:
             mark_verified=params["mark_verified"],
             check_mode=check_mode,
             policy_apis=params["policy_apis"],
+            only_targets=params["only_targets"],
         )
 
 
@@ -134,6 +141,7 @@ class PolicyRun:
         made = plan.make_plan(wanted, live, instance=self._task.instance)
         digest = made.digest(cluster_uid=self._uid, namespace=self._task.namespace, instance=self._task.instance)
         self._check_digest(made, digest, history)
+        self._check_moves(made)
         pods = self._session.list(f"/api/v1/namespaces/{self._task.namespace}/pods")
         preflight = Preflight.of(made, self._task.instance, pods)
         found = others.judged(self._session, self._task.namespace, preflight.subjects())
@@ -172,6 +180,14 @@ class PolicyRun:
             "Look at the new plan (check mode), and approve its digest",
             details={"digest": digest, "expected_digest": expected, "steps": _steps(made)},
         )
+
+    def _check_moves(self, made: plan.Plan) -> None:
+        """Whether the plan keeps to the targets, where it has to. A converged run need not ask."""
+        if self._task.only_targets is None or not made.writes:
+            return
+        head = self._record.read().head
+        applied = {policy.name_of(item): item for item in head.ours} if head else {}
+        drift.require_only_targets(made, applied, self._task.only_targets, instance=self._task.instance)
 
     def _confirm(self) -> Json:
         """Mark the current revision as verified, if it is what is wanted and what stands. No policy is written."""

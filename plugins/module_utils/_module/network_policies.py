@@ -37,10 +37,11 @@ CONTRACT = Contract(
         "accept_unisolated_pods": {"type": "bool", "default": False},
         "server_dry_run": {"type": "bool", "default": True},
         "mark_verified": {"type": "bool", "default": False},
+        "only_targets": {"type": "dict"},
         "policy_apis": {"type": "list", "elements": "str"},
         "lock_timeout": {"type": "float", "default": 40.0},
     },
     work=_work,
-    mutually_exclusive=(("definitions", "revision"),),
+    mutually_exclusive=(("definitions", "revision"), ("only_targets", "revision")),
     required_if=(("state", "present", ("definitions", "revision"), True), ("mark_verified", True, ("definitions",))),
 )

@@ -23,6 +23,7 @@ KNOWN = [
     "ignite_lockdown_remove_confirmed",
     "ignite_lockdown_render_dir",
     "ignite_lockdown_evidence_dir",
+    "ignite_lockdown_fleet_action",
     "ignite_lockdown_cluster_uid",
     "ignite_lockdown_accept_no_pods",
 ]
@@ -164,7 +165,13 @@ def test_rendering_needs_a_directory() -> None:
 
 def test_a_typo_is_named_with_the_nearest_variable_in_every_entry_point() -> None:
     for entry_point in ENTRY_POINTS:
-        whole = variables(remove_confirmed=True, render_dir="rendered", evidence_dir="evidence", client=[])
+        needed = {
+            "remove_confirmed": True,
+            "render_dir": "rendered",
+            "evidence_dir": "evidence",
+            "fleet_action": "drift",
+        }
+        whole = variables(**needed, client=[])
         found = read_arguments(whole, KNOWN, entry_point).errors
         assert [error.code for error in found] == ["unknown_variable"]
         assert "Unknown variable ignite_lockdown_client: " in str(found[0])
@@ -206,6 +213,7 @@ def test_verify_gives_every_plugin_its_own() -> None:
     )
     assert found.errors == []
     assert given_to(found) == {
+        "cluster_network_info": {"grace_seconds": 300},
         "network_policies": {"replace_policies": ["old"]},
         "flow_probe": {"control": {"namespace": "ops", "pod": "shell"}, "timeout": 2, "deadline": 30},
         "ignite_topology_info": {

@@ -18,6 +18,7 @@ from flow_builders import APPLICATIONS, Json, client, extra
 from our_policies import SERVICE, ours
 
 import ansible_collections.netguard.lockdown.plugins as collection_plugins
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import flows_digest, parse_flows
 from lab.environment import scrubbed_env
 
 COLLECTIONS = Path(next(iter(collection_plugins.__path__))).parents[3]
@@ -267,6 +268,11 @@ def block(cidr: str, **more: t.Any) -> Json:
     return {"ipBlock": {"cidr": cidr, **more}}
 
 
+def rendered_for(case: Case) -> str:
+    """The digest of the flows that a case was rendered from."""
+    return flows_digest(parse_flows(case.result["flows"]))
+
+
 def test_the_questions_policies(cases: Cases) -> None:
     peer = {
         "namespaceSelector": APPLICATIONS["namespace_selector"],
@@ -284,7 +290,10 @@ def test_the_questions_policies(cases: Cases) -> None:
             "name": ALLOW,
             "namespace": "cache-ns",
             "labels": labels,
-            "annotations": {"lockdown.netguard.io/api-endpoints": "172.30.0.2:6443,172.30.0.3:6443"},
+            "annotations": {
+                "lockdown.netguard.io/flows": rendered_for(cases("question")),
+                "lockdown.netguard.io/api-endpoints": "172.30.0.2:6443,172.30.0.3:6443",
+            },
         },
         "spec": {
             **SERVERS,
@@ -318,9 +327,14 @@ def test_the_questions_policies(cases: Cases) -> None:
 
 
 def test_the_policies_that_the_evaluators_tests_judge_are_those_that_are_rendered(cases: Cases) -> None:
-    assert cases("question").result["definitions"] == ours()
-    assert cases("both forms").result["definitions"] == ours([ENDPOINTS, SERVICE])
-    assert cases("minimal").result["definitions"] == ours(dns=False, clients=False)
+    for name, wanted in {
+        "question": ours(),
+        "both forms": ours([ENDPOINTS, SERVICE]),
+        "minimal": ours(dns=False, clients=False),
+    }.items():
+        allow, deny = cases(name).result["definitions"]
+        assert allow["metadata"]["annotations"].pop("lockdown.netguard.io/flows") == rendered_for(cases(name))
+        assert [allow, deny] == wanted
 
 
 def test_the_result_holds_what_the_files_hold(cases: Cases) -> None:
@@ -371,6 +385,7 @@ def test_texts_stay_texts_and_leave_their_places_nowhere(cases: Cases) -> None:
 def test_addresses_of_both_families_forms_and_memories(cases: Cases) -> None:
     policy = cases("addresses").policy(ALLOW)
     assert policy["metadata"]["annotations"] == {
+        "lockdown.netguard.io/flows": rendered_for(cases("addresses")),
         "lockdown.netguard.io/api-endpoints": "[2001:db8:ffff::2]:6443",
         "lockdown.netguard.io/kept-endpoints": "[2001:db8:ffff::2]:6443=2026-11-22T14:00:00Z",
     }

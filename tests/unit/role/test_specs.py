@@ -66,6 +66,9 @@ def test_a_difference_is_found_in_every_generated_file(tmp_path: Path) -> None:
         Path("roles/ignite_lockdown/defaults/main.yml"),
         Path("playbooks/lockdown.meta.yml"),
         Path("playbooks/verify.meta.yml"),
+        Path("playbooks/refresh.meta.yml"),
+        Path("playbooks/drift.meta.yml"),
+        Path("playbooks/fleet.meta.yml"),
         Path("playbooks/render.meta.yml"),
         Path("playbooks/audit.meta.yml"),
     }
@@ -96,7 +99,7 @@ def test_each_entry_point_has_tasks_a_playbook_and_a_reader() -> None:
     assert set(SPECS.entry_points) == set(arguments.ENTRY_POINTS) == set(generate.PLAYBOOKS)
     for entry_point, playbook in generate.PLAYBOOKS.items():
         assert (ROLE / "tasks" / f"{entry_point}.yml").is_file()
-        (play,) = load(ROOT / "playbooks" / f"{playbook}.yml")
+        play, *_ = load(ROOT / "playbooks" / f"{playbook}.yml")
         assert play["tasks"][0]["ansible.builtin.import_role"].get("tasks_from", "main") == entry_point
         meta = load(ROOT / "playbooks" / f"{playbook}.meta.yml")["argument_specs"][playbook]
         assert set(meta["options"]) == {"ignite_lockdown_hosts", *SPECS.options(entry_point)}
@@ -127,7 +130,17 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
     for name in (*ENVIRONMENT, "connect_timeout", "request_timeout"):
         option, users = EVERY[PREFIX + name]
         assert "default" not in option
-        assert users == ["main", "verify", "rollback", "remove", "audit", "verify_evidence"]
+        assert users == [
+            "main",
+            "verify",
+            "refresh",
+            "drift",
+            "fleet",
+            "rollback",
+            "remove",
+            "audit",
+            "verify_evidence",
+        ]
     assert [name for name, (option, _) in EVERY.items() if option.get("no_log")] == [
         "ignite_lockdown_api_key",
         "ignite_lockdown_password",
@@ -136,8 +149,10 @@ def test_every_connection_option_is_a_variable_without_a_default() -> None:
 
 @pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
 def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -> None:
-    tables = arguments.TABLES[entry_point].values()
-    read = {PREFIX + row[0] for table in tables for row in table}
+    def rows(name: str) -> t.Iterator[tuple[str, ...]]:
+        return (row for table in arguments.TABLES[name].values() for row in table)
+
+    read = {PREFIX + row[0] for row in rows(entry_point)}
     connection = {PREFIX + name for name in (*ENVIRONMENT, "connect_timeout", "request_timeout")}
     flows = {
         PREFIX + name
@@ -154,15 +169,22 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
             "probes",
             "topology",
             "canary",
+            "audit_fail_on",
+            "fail_on_drift",
+            "fleet_action",
+            "serial",
+            "report_dir",
         )
-    } | {f"{PREFIX}audit_fail_on"}
+    }
+    if entry_point == "fleet":
+        read |= {PREFIX + row[0] for name in arguments.FLEET.values() for row in rows(name)}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own
 
 
 # Variables whose values are not passed on as they are.
-DERIVED = ("profile", "rollback_revision", "ports", "pod_selector")
+DERIVED = ("grace_seconds", "profile", "rollback_revision", "ports", "pod_selector")
 
 
 @pytest.mark.parametrize("plugin", arguments.PLUGINS)
