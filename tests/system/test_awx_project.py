@@ -84,7 +84,7 @@ def run_workflow(controller: Controller, answers: Json, late: Json | None = None
 
     :arg late: answers of the node that locks down, in the place of those that were planned with.
     """
-    (workflow,) = objects("controller_workflows")
+    workflow = objects("controller_workflows")[0]
     nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
     surveyed = answered(SURVEYS["workflow"]["spec"], answers)
     jobs: dict[str, Job] = {}
