@@ -187,7 +187,7 @@ class TestLockedDown:
             assert job.code == 0, job.output
         assert writes(planes, before) == []
         path = "/apis/networking.k8s.io/v1/namespaces/cache-ns/networkpolicies/netguard-ignite-deny-all"
-        body = {"spec": {"egress": [{}]}}
+        body: Json = {"spec": {"egress": [{}]}}
         planes["staging"].api("PATCH", path, body, content_type="application/merge-patch+json")
         before = marks(planes)
         drifted = one.launch("drift")
