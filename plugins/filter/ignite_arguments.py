@@ -30,7 +30,8 @@ options:
   entry_point:
     description: Entry point of the role.
     type: str
-    choices: [main, verify, refresh, drift, fleet, fleet_report, render, deploy, rollback, remove, audit, verify_evidence]
+    choices:
+      [main, verify, refresh, drift, fleet, fleet_report, render, deploy, rollback, remove, audit, verify_evidence]
     default: main
 """
 

@@ -90,7 +90,7 @@ _value:
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import flows_digest, parse_flows
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import Flow, flows_digest, parse_flows
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.targets import Judged, judge_targets
 
 
