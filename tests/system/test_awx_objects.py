@@ -40,9 +40,11 @@ def without(*kept: str) -> Json:
     return {f"controller_{kind}": [] for kind in (*kinds, *more) if kind not in kept}
 
 
-def nodes(objects: Objects) -> dict[str, Json]:
-    (workflow,) = objects.of("workflow_job_template").values()
-    return {node["identifier"]: node for node in workflow["workflow_nodes"]}
+APPROVED, FLEET = "Ignite lockdown: plan, approve, lock down, prove", "Ignite lockdown: fleet and report"
+
+
+def nodes(objects: Objects, workflow: str = APPROVED) -> dict[str, Json]:
+    return {node["identifier"]: node for node in objects.of("workflow_job_template")[workflow]["workflow_nodes"]}
 
 
 def documented(module: str) -> Json:
@@ -122,8 +124,9 @@ def test_surveys_arrive_as_generated(objects: Objects) -> None:
     assert not [each for each in templates if not each["survey_enabled"] and each["survey_spec"]]
 
 
-def test_the_workflow_is_a_graph_of_known_nodes(objects: Objects) -> None:
-    found = nodes(objects)
+@pytest.mark.parametrize(("name", "start"), [(APPROVED, "plan"), (FLEET, "fleet")])
+def test_a_workflow_is_a_graph_of_known_nodes(objects: Objects, name: str, start: str) -> None:
+    found = nodes(objects, name)
     known = documented("workflow_job_template")["workflow_nodes"]["suboptions"]
     followers = set()
     for node in found.values():
@@ -138,9 +141,9 @@ def test_the_workflow_is_a_graph_of_known_nodes(objects: Objects) -> None:
             assert template["name"] in objects.of("job_template")
         followers |= {each["identifier"] for edges in related.values() for each in edges}
     assert followers <= set(found)
-    assert set(found) - followers == {"plan"}
-    (workflow,) = objects.of("workflow_job_template").values()
-    notified = workflow["notification_templates_approvals"] + workflow["notification_templates_error"]
+    assert set(found) - followers == {start}
+    workflow = objects.of("workflow_job_template")[name]
+    notified = [*(workflow["notification_templates_approvals"] or []), *workflow["notification_templates_error"]]
     assert set(notified) <= set(objects.of("notification_template"))
 
 
@@ -175,7 +178,7 @@ def test_schedules_start_templates_that_ask_for_nothing(objects: Objects) -> Non
         # What the controller's API takes: a start in UTC, one rule with an interval, nothing by the second.
         start, rule = schedule["rrule"].split(" ")
         assert re.fullmatch(r"DTSTART:\d{8}T\d{6}Z", start)
-        assert re.fullmatch(r"RRULE:FREQ=(HOURLY|DAILY|WEEKLY);INTERVAL=[1-9]\d*", rule)
+        assert re.fullmatch(r"RRULE:FREQ=(MINUTELY|HOURLY|DAILY|WEEKLY);INTERVAL=[1-9]\d*", rule)
 
 
 def test_without_a_kubeconfig_the_credential_is_left_to_the_user(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def run_workflow(controller: Controller, answers: Json, late: Json | None = None
 
     :arg late: answers of the node that locks down, in the place of those that were planned with.
     """
-    (workflow,) = objects("controller_workflows")
+    workflow = objects("controller_workflows")[0]
     nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
     surveyed = answered(SURVEYS["workflow"]["spec"], answers)
     jobs: dict[str, Job] = {}
@@ -173,23 +173,32 @@ class TestLockedDown:
         assert found == {plane.kube_system_uid for plane in planes.values()}
         assert set(job.artifacts["ignite_lockdown_audit"]) == set(planes)
 
-    def test_drift_fails_and_names_its_cluster(self, controller: Controller, planes: dict[str, ControlPlane]) -> None:
+    def test_schedules_find_drift_and_follow_what_moved(
+        self, controller: Controller, planes: dict[str, ControlPlane]
+    ) -> None:
+        """What is wanted is said in the inventory; nothing has moved, and one cluster's policies are edited then."""
         wanted = {"ignite_lockdown_namespace": "cache-ns", "ignite_lockdown_clients": yaml.safe_load(CLIENTS)}
-        usual = controller.hosts
-        controller.hosts = {name: {**variables, **wanted} for name, variables in usual.items()}
-        try:
-            same = controller.launch("drift")
-            plane = planes["staging"]
-            path = "/apis/networking.k8s.io/v1/namespaces/cache-ns/networkpolicies/netguard-ignite-deny-all"
-            plane.api("PATCH", path, {"spec": {"egress": [{}]}}, content_type="application/merge-patch+json")
-            before = marks(planes)
-            drifted = controller.launch("drift")
-        finally:
-            controller.hosts = usual
-        assert same.code == 0, same.output
+        one = controller.with_credential(
+            controller.credential, {name: {**given, **wanted} for name, given in controller.hosts.items()}
+        )
+        before = marks(planes)
+        for schedule in objects("controller_schedules"):
+            job = one.launch(schedule["unified_job_template"].partition(": ")[2])
+            assert job.code == 0, job.output
+        assert writes(planes, before) == []
+        path = "/apis/networking.k8s.io/v1/namespaces/cache-ns/networkpolicies/netguard-ignite-deny-all"
+        body: Json = {"spec": {"egress": [{}]}}
+        planes["staging"].api("PATCH", path, body, content_type="application/merge-patch+json")
+        before = marks(planes)
+        drifted = one.launch("drift")
         assert drifted.code != 0
         assert "[staging]: FAILED!" in drifted.output
         assert "[production]: FAILED!" not in drifted.output
+        fleet = one.launch("fleet", {"fleet_action": "drift"})
+        report = one.run(TEMPLATES["fleet report"], fleet.artifacts)
+        for job in (fleet, report):
+            assert job.code != 0
+            assert "staging" in job.told
         assert writes(planes, before) == []
 
     def test_what_was_proven_is_not_taken_back(self, controller: Controller, planes: dict[str, ControlPlane]) -> None:

@@ -26,6 +26,7 @@ QUESTIONS: dict[str, str] = {
     "remove_confirmed": "bool",
     "audit_fail_on": "str",
     "accept_evidence_gap": "str",
+    "fleet_action": "str",
 }
 FLAGS: dict[str, tuple[str, ...]] = {
     "accept": (
