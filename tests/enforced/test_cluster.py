@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,13 @@ from lab.processes import wait_until
 
 TESTS = Path(__file__).parents[1]
 UP_SECONDS = 60.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A state folder; a cluster that a failed test has left there is ended."""
+    yield tmp_path / "lab"
+    life.down(tmp_path / "lab")
 
 
 def up(folder: Path, engine: str) -> subprocess.Popen[str]:
@@ -82,9 +90,8 @@ def bpf_objects_of(folder: Path) -> set[tuple[str, int]]:
 
 
 @pytest.mark.every_engine
-def test_an_aborted_start_is_cleared(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_aborted_start_is_cleared(cluster: Cluster, folder: Path) -> None:
     engine = cluster.state.options.engine
-    folder = tmp_path / "lab"
     before = mounts(), links()
     # Its engine has just begun to come up.
     last = {KUBE_NETWORK_POLICIES.name: "containerd.log", CILIUM.name: "cilium-agent.log"}[engine]
@@ -100,9 +107,8 @@ def test_an_aborted_start_is_cleared(cluster: Cluster, tmp_path: Path) -> None:
 
 
 @pytest.mark.every_engine
-def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, folder: Path) -> None:
     engine = cluster.state.options.engine
-    folder = tmp_path / "lab"
     before = mounts(), links()
     output, _ = up(folder, engine).communicate(timeout=200)
     assert "up: https://127.0.0.1:" in output
