@@ -18,7 +18,7 @@ import yaml
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.agreement import Agreement, compare
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.deploy.deployment import Deployment, work_out
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import parse_flows
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows import flows_digest, parse_flows
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import Needs, ignite_needs
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.targets import judge_targets
 
@@ -129,13 +129,14 @@ def _undef(hint: str) -> t.NoReturn:
 
 def _policies(values: Json, needs: Needs, targets: Json | None) -> list[Json]:
     records = [flow.as_record() for flow in needs.flows]
-    judged = judge_targets(targets or TARGETS, parse_flows(records), needs.accepted)
+    flows = parse_flows(records)
+    judged = judge_targets(targets or TARGETS, flows, needs.accepted)
     assert not judged.errors, judged.errors
     names = {
         "ignite_lockdown_instance": values["ignite_lockdown_instance"],
         "ignite_lockdown_namespace": values["ignite_lockdown_namespace"],
         "__ignite_lockdown_allow_name": "allow",
         "__ignite_lockdown_deny_name": "deny",
-        "__ignite_lockdown_rules": {**judged.as_record(), "flows": records},
+        "__ignite_lockdown_rules": {**judged.as_record(), "flows": records, "flows_digest": flows_digest(flows)},
     }
     return list(yaml.safe_load_all(template("policies.yml.j2", **names)))
