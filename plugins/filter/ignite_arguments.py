@@ -76,9 +76,6 @@ _value:
     kube_objects:
       description: Further arguments for module M(netguard.lockdown.kube_objects).
       type: dict
-    ignite_config_info:
-      description: Further arguments for module M(netguard.lockdown.ignite_config_info).
-      type: dict
     ignite_rollout:
       description: Arguments for filter P(netguard.lockdown.ignite_rollout#filter).
       type: dict

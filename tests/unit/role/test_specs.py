@@ -181,10 +181,10 @@ def _deployment_variables() -> set[str]:
 
 @pytest.mark.parametrize("entry_point", arguments.ENTRY_POINTS)
 def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -> None:
-    def rows(name: str) -> t.Iterator[tuple[str, ...]]:
-        return (row for table in arguments.TABLES[name].values() for row in table)
+    def rows(name: str) -> t.Iterator[str]:
+        return (row[0] for table in arguments.TABLES[name].values() for row in table)
 
-    read = {PREFIX + row[0] for row in rows(entry_point)}
+    read = {PREFIX + row for row in rows(entry_point)}
     connection = {PREFIX + name for name in (*ENVIRONMENT, "connect_timeout", "request_timeout")}
     flows = {
         PREFIX + name
@@ -222,7 +222,7 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
         )
     } | _deployment_variables()
     if entry_point == "fleet":
-        read |= {PREFIX + row[0] for name in arguments.FLEET.values() for row in rows(name)}
+        read |= {PREFIX + row for name in arguments.FLEET.values() for row in rows(name)}
     declared = set(SPECS.options(entry_point))
     assert read <= declared
     assert declared <= read | connection | flows | own
