@@ -148,7 +148,12 @@ def started(world: World) -> subprocess.Popen[str]:
 
 
 def test_an_interrupted_run_cleans_up(world: World) -> None:
-    process = started(world)
+    # In the background of a shell, interrupts are ignored, and a child would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = started(world)
+    finally:
+        signal.signal(signal.SIGINT, before)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert world.standing() == []
