@@ -190,7 +190,7 @@ def test_audit_keeps_what_was_read_and_verify_asks_for_the_port_that_was_read(wo
     assert "Set IGNITE_UPDATE_NOTIFIER to false" in {found["mitigation"] for found in facts["findings"]}
     page = pack.with_name("report.html").read_text(encoding="utf-8")
     assert "2.16.0; TLS between servers: no, TLS for thin clients: no, authentication: no" in page
-    verified = run_playbook("netguard.lockdown.verify", role({**given, "verify_deadline": 0}), env, "-vv")
+    verified = run_playbook("netguard.lockdown.verify", role({**given, "verify_deadline": 0}), env, "-vvv")
     assert verified.returncode == 2
     assert "Traceback" not in verified.stdout + verified.stderr
     # ansible-core 2.16 shows what a template gave as a text.
