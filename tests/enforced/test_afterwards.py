@@ -12,13 +12,14 @@ from datetime import datetime
 
 import pytest
 
+from enforced.api_endpoints import endpoints, permitted
 from enforced.background import Load
 from enforced.probes import calls_home, turned
 from enforced.table import Case, Table
 from enforced.worlds import Playbooks, Unrestricted, World, thin_clients
 from lab import objects
 from lab.client import Manifest
-from lab.cluster.addresses import API_SERVERS, API_SERVICE
+from lab.cluster.addresses import API_SERVERS
 from lab.cluster.clients import CALL_HOME
 from lab.cluster.ignite import NAME, Ignite, topology
 from lab.processes import wait_until
@@ -62,24 +63,24 @@ def test_an_api_server_goes_away(world: World, playbooks: Playbooks, table: Tabl
     playbooks.lockdown(ignite.namespace, accept_no_pods=True, **variables)
     world.deploy(ignite)
     with table.case("API server's address rotates") as case:
-        case.record("endpoints in the policy", " ".join(API_SERVERS), " ".join(_endpoints(world, ignite)))
+        case.record("endpoints in the policy", " ".join(API_SERVERS), " ".join(permitted(world, ignite)))
         case.cell("2 nodes", "servers=2", lambda: world.formed(ignite))
         before = [topology(log) for log in world.logs(ignite)]
         try:
             with Load(world.client(shop), world.addresses(ignite)) as load:
                 world.cluster.stop("kube-apiserver-1")
-                wait_until(lambda: _slice(world) == [API_SERVERS[0]], 30, 0.5)
+                wait_until(lambda: endpoints(world) == [API_SERVERS[0]], 30, 0.5)
                 case.record("run again", "done", "done", playbooks.lockdown(ignite.namespace, **variables))
                 time.sleep(SETTLE_SECONDS)
             load.loses_nothing(case)
-            case.record("endpoints in the policy then", API_SERVERS[0], " ".join(_endpoints(world, ignite)))
+            case.record("endpoints in the policy then", API_SERVERS[0], " ".join(permitted(world, ignite)))
             after = [topology(log) for log in world.logs(ignite)]
             case.record("topology version", "unchanged", "unchanged" if after == before else f"{before}, {after}")
             restart, left = (lambda: _delete_first(world, ignite)), API_SERVERS[:1]
             _heals(case, world, "pod restarted joins", restart, ignite, free, left)
         finally:
             world.cluster.start("kube-apiserver-1")
-            wait_until(lambda: _slice(world) == list(API_SERVERS), 60, 0.5)
+            wait_until(lambda: endpoints(world) == list(API_SERVERS), 60, 0.5)
 
 
 def _heals(
@@ -131,21 +132,3 @@ def _scale(world: World, ignite: Ignite, replicas: int) -> None:
 
 def _change(world: World, ignite: Ignite, spec: Manifest) -> None:
     world.cluster.patch(objects.reference("apps/v1", "StatefulSet", NAME, ignite.namespace), {"spec": spec})
-
-
-def _endpoints(world: World, ignite: Ignite) -> list[str]:
-    """The API server's endpoints that the allow policy holds."""
-    policies = world.cluster.list("networking.k8s.io/v1", "NetworkPolicy", ignite.namespace)
-    blocks = {
-        peer["ipBlock"]["cidr"].removesuffix("/32")
-        for policy in policies
-        for rule in policy["spec"].get("egress", [])
-        for peer in rule.get("to", [])
-        if "ipBlock" in peer
-    }
-    return sorted(blocks - {API_SERVICE})  # where the engine is not known, the Service address is in it, too
-
-
-def _slice(world: World) -> list[str]:
-    found = world.cluster.read(objects.reference("discovery.k8s.io/v1", "EndpointSlice", "kubernetes", "default"))
-    return sorted(address for endpoint in found.get("endpoints") or [] for address in endpoint["addresses"])

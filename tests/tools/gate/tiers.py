@@ -44,7 +44,12 @@ def system(cell: str, arguments: Sequence[str] = ()) -> int:
     if cell != "newest":
         left_out = [f"--ignore=tests/system/{name}.py" for name in THE_SAME_IN_EVERY_CELL]
         return _pytest("system", cell, [*left_out, *arguments])
-    return _pytest("system", cell, arguments, {"NETGUARD_EDA": str(ensure("eda", CELLS["newest"].python()))})
+    return _pytest("system", cell, arguments, _rulebooks())
+
+
+def _rulebooks() -> dict[str, str]:
+    """Tell tests where ansible-rulebook is, after making its environment where needed."""
+    return {"NETGUARD_EDA": str(ensure("eda", CELLS["newest"].python()))}
 
 
 def page(arguments: Sequence[str] = ()) -> int:
@@ -82,7 +87,7 @@ def _enforced_on(context: Context, engine: str, chosen: Sequence[str], *, full: 
     usual = engine == engines.DEFAULT
     cases = chosen or ([] if usual or full else ["--short"])
     command = ("pytest", "tests/enforced", f"--engine={engine}", "--durations=10", f"--junitxml={report}", *cases)
-    code = context.run(*command, env={"NETGUARD_BUILD": str(BUILD)})
+    code = context.run(*command, env={"NETGUARD_BUILD": str(BUILD), **_rulebooks()})
     result = from_junit([report] if report.exists() else [])
     if usual and not chosen:
         scenario_code, scenario = _scenarios(for_cell("newest", "enforced-molecule"), "--scenario-name", NEEDS_ROOT)
