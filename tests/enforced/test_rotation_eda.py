@@ -28,10 +28,10 @@ from lab.cluster.cluster import PROBE
 from lab.cluster.ignite import NAME, Ignite
 from lab.processes import wait_until
 
-pytestmark = pytest.mark.only(engines.KUBE_NETWORK_POLICIES)
+pytestmark = pytest.mark.only(engines.KUBE_NETWORK_POLICIES.name)
 
 STAYS, LEAVES = API_SERVERS
-ROTATIONS = 3  # each one is a slice that shrinks and a slice that grows
+ROTATIONS = 5  # each one is a slice that shrinks and a slice that grows
 REJOIN_SECONDS = 120.0
 
 
@@ -56,7 +56,7 @@ def test_rotation(world: World, playbooks: Playbooks, table: Table, tmp_path: Pa
                         unreached.append(repaired[-1] + reached(place))
                 load.loses_nothing(case)
                 world.cluster.stop("kube-apiserver-1")
-                world.cluster.delete(objects.reference("v1", "Pod", f"{NAME}-0", ignite.namespace))
+                replaced(world, ignite)
                 seen = world.formed(ignite, seconds=REJOIN_SECONDS)
                 case.record("restarted meanwhile joins", f"servers={ignite.replicas}", seen)
                 case.record("endpoints in the policy then", STAYS, " ".join(permitted(world, ignite)))
@@ -67,9 +67,9 @@ def test_rotation(world: World, playbooks: Playbooks, table: Table, tmp_path: Pa
         record(median, len(repaired))
         late = f"median {median:.1f} s of {', '.join(f'{each:.1f}' for each in repaired)}"
         case.record("policy repaired", "in time", "in time" if median <= GOAL_SECONDS else late, median)
-        longest = max(unreached)
-        away = "in time" if longest <= GOAL_SECONDS else f"{longest:.1f} s"
-        case.record("new endpoint out of reach", "in time", away, longest)
+        away = statistics.median(unreached)
+        late = f"median {away:.1f} s of {', '.join(f'{each:.1f}' for each in unreached)}"
+        case.record("new endpoint out of reach", "in time", "in time" if away <= GOAL_SECONDS else late, away)
 
 
 def followed(
@@ -84,6 +84,15 @@ def followed(
     seconds = time.monotonic() - began
     rulebook.until(lambda: rulebook.runs() > runs)
     return seconds
+
+
+def replaced(world: World, ignite: Ignite) -> None:
+    """Delete the first pod, and wait for the one in its place."""
+    pod = objects.reference("v1", "Pod", f"{NAME}-0", ignite.namespace)
+    before = world.cluster.read(pod)["metadata"]["uid"]
+    world.cluster.delete(pod)
+    found = lambda: {one["metadata"]["uid"] for one in world.servers(ignite)} - {before}  # noqa: E731
+    assert wait_until(lambda: len(found()) == ignite.replicas, REJOIN_SECONDS, 0.5)
 
 
 def reached(place: list[str]) -> float:
