@@ -67,15 +67,30 @@ def by_user(choice: UserDns) -> tuple[DnsAddress, ...]:
     return tuple(DnsAddress(address, ports, "user") for address in choice.addresses)
 
 
-def doubts(addresses: t.Iterable[DnsAddress], detected: Detected) -> list[str]:
-    """Where the engine's address blocks match no Node, they may not match a cache on one."""
+def check_reachable(
+    addresses: t.Iterable[DnsAddress], detected: Detected, choice: UserDns | None = None
+) -> tuple[str, ...]:
+    """Refuse a cache that no address block of the engine matches; a warning where the user named the DNS.
+
+    A cache has the identity of its own node, or behind a redirect of Cilium that of a pod.
+    """
     caches = [str(each.address) for each in addresses if each.origin == NODE_LOCAL]
-    if not caches or all(each.behaviour.cidr_matches_nodes is not False for each in detected.found):
-        return []
+    if not caches or all(each.behaviour.cidr_matches_pods is not False for each in detected.found):
+        return ()
     where = ", ".join(caches)
-    return [
-        f"{detected.name} matches no Node by address block: whether a rule reaches the DNS cache at {where} is open"
-    ]
+    blind = any(each.behaviour.cidr_matches_nodes is False for each in detected.found)
+    why = f"{detected.name} matches no {'Node' if blind else 'pod'} by address block"
+    if choice or not blind:
+        return (f"{why}: whether a rule reaches the DNS cache at {where} is open",)
+    raise LockdownError(
+        "dns_cache_unmatched",
+        f"No rule is certain to reach the DNS cache on every node at {where}",
+        f"{why}, so pods that ask it would be cut off from DNS",
+        "Serve it by pods with addresses of their own (Cilium's CiliumLocalRedirectPolicy) and name them in option dns "
+        "(namespace, pod_selector, ports); if pods ask other pods than the cache, name those or their Service there; "
+        "or use profile minimal, which needs no DNS",
+        details={"addresses": caches, "engine": detected.as_dict()},
+    )
 
 
 def _is_cache(raw: Raw) -> bool:

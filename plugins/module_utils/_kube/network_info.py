@@ -73,6 +73,7 @@ def resolve_network(session: Session, params: Params) -> Json:
     resolved, pods = _dns(session, choice, candidates, slices) if params["resolve_dns"] else (None, [])
     if resolved:
         resolved = _completed(session, resolved, pods, cache, choice, inspect=params["inspect_dns"])
+    cache_doubts = dns_cache.check_reachable(resolved.addresses if resolved else (), detected, choice)
     hosts = api_server.foreign_hosts(pods)
     return {
         "changed": False,
@@ -86,7 +87,7 @@ def resolve_network(session: Session, params: Params) -> Json:
             *api.warnings,
             *map(str, hosts),
             *(resolved.warnings if resolved else ()),
-            *dns_cache.doubts(resolved.addresses if resolved else (), detected),
+            *cache_doubts,
         ],
     }
 

@@ -353,11 +353,20 @@ class TestNodeCache:
     def test_one_of_somebody_else_is_not_believed(self) -> None:
         assert dns_cache.node_cache([cache("node-local-dns", "-localip", "1.1.1.1", namespace="x")]).addresses == ()
 
-    def test_where_blocks_match_no_node_the_doubt_is_said(self) -> None:
+    def test_where_blocks_match_no_node_it_is_refused(self) -> None:
         addresses = dns_cache.node_cache([cache("node-local-dns", "-localip", "169.254.20.10")]).as_addresses()
-        assert "169.254.20.10" in dns_cache.doubts(addresses, cilium("v1.19.0"))[0]
-        assert dns_cache.doubts(addresses, detect(daemon_set("calico-node"))) == []
-        assert dns_cache.doubts((), cilium("v1.19.0")) == []
+        with pytest.raises(LockdownError) as error:
+            dns_cache.check_reachable(addresses, cilium("v1.19.0"))
+        assert code(error) == "dns_cache_unmatched"
+        assert all(word in str(error.value) for word in ("169.254.20.10", "CiliumLocalRedirectPolicy", "minimal"))
+        assert dns_cache.check_reachable(addresses, detect(daemon_set("calico-node"))) == ()
+        assert dns_cache.check_reachable((), cilium("v1.19.0")) == ()
+
+    def test_where_the_user_names_the_dns_the_doubt_is_said(self) -> None:
+        addresses = dns_cache.node_cache([cache("node-local-dns", "-localip", "169.254.20.10")]).as_addresses()
+        choice = services.UserDns.from_params({"dns": {"namespace": "kube-system", "service": "kube-dns"}})
+        (doubt,) = dns_cache.check_reachable(addresses, cilium("v1.19.0"), choice)
+        assert "169.254.20.10" in doubt
 
     def test_an_address_of_a_cache_needs_no_service(self) -> None:
         local = ip("169.254.20.10")

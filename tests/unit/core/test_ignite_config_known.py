@@ -165,7 +165,7 @@ def test_the_gridgain_chart_with_its_default_values() -> None:
     assert codes(found, "note") == ["starts_inactive"]
     assert fixes(found, "error") == PIN_THEM
     assert fixes(found, "warning") == [
-        "Give ignite_version",
+        "Give Ignite's version (ignite_version; in the role ignite_lockdown_version)",
         "Set IGNITE_UPDATE_NOTIFIER to false",
         "Remove it from OPTION_LIBS, or add a flow with its reason",
         "Ask GET /ignite?cmd=probe (2.10 and newer)",

@@ -70,12 +70,15 @@ class Reference:
             for address, number in self._endpoints(service, protocol, port)
         )
 
-    def _judged(self, source: str, destination: str, protocol: str, port: int, *, leaves: bool = True) -> bool:
+    def _judged(self, source: str, destination: str, protocol: str, port: int, *, leaves: bool = True) -> bool | None:
         """Traffic needs both sides, and addresses of one family."""
         met = self._meet(source, destination)
-        if met is None or (leaves and not self._may_leave(*met, protocol, port)):
+        if met is None:
             return False
-        return self._may_enter(*met, protocol, port)
+        sides = [self._may_enter(*met, protocol, port)]
+        if leaves:
+            sides.append(self._may_leave(*met, protocol, port))
+        return False if False in sides else None if None in sides else True
 
     def _meet(self, source: str, destination: str) -> tuple[Place, Place] | None:
         """Find both ends by addresses of one family; a pod that has no address yet will have the right one."""
@@ -127,27 +130,37 @@ class Reference:
 
     # policies
 
-    def _may_leave(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
+    def _may_leave(self, source: Place, destination: Place, protocol: str, port: int) -> bool | None:
         if source.pod is None or _beyond_policies(source, destination):
             return True
-        isolated = False
+        isolated = granted = False
         for namespace, isolates, rules in self._policies("egress", source.pod):
             isolated = isolated or isolates
             for peers, ports in rules:
                 if self._peer(peers, namespace, destination) and _port(ports, destination, protocol, port):
-                    return True
-        return not isolated
+                    granted = True
+        if isolated and granted and self._may_be_node(destination):
+            return None
+        return granted or not isolated
 
-    def _may_enter(self, source: Place, destination: Place, protocol: str, port: int) -> bool:
+    def _may_enter(self, source: Place, destination: Place, protocol: str, port: int) -> bool | None:
         if destination.pod is None or _beyond_policies(source, destination):
             return True
-        isolated = False
+        isolated = granted = False
         for namespace, isolates, rules in self._policies("ingress", destination.pod):
             isolated = isolated or isolates
             for peers, ports in rules:
                 if self._peer(peers, namespace, source) and _port(ports, destination, protocol, port):
-                    return True
-        return not isolated
+                    granted = True
+        if isolated and granted and self._may_be_node(source):
+            return None
+        return granted or not isolated
+
+    def _may_be_node(self, place: Place) -> bool:
+        """Whether a node may answer at a link-local address, where rules by address do not match nodes."""
+        if self.engine.cidr_matches_nodes or place.pod is not None or place.node:
+            return False
+        return ipaddress.ip_address(place.address).is_link_local
 
     def _policies(self, direction: str, pod: Json) -> Iterator[tuple[str, bool, list[tuple[t.Any, t.Any]]]]:
         """Yield, for each policy that selects the pod in this direction: its namespace, whether it isolates, rules."""
@@ -217,7 +230,7 @@ def _ready(slice_: Json) -> list[str]:
     return [part["addresses"][0] for part in slice_["endpoints"] if part["conditions"].get("ready") is not False]
 
 
-def _one(answers: Iterable[bool]) -> bool | None:
+def _one(answers: Iterable[bool | None]) -> bool | None:
     """Join the answers for a Service's endpoints; without an endpoint, or if they differ, there is none."""
     different = set(answers)
     return different.pop() if len(different) == 1 else None

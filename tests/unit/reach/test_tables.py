@@ -363,8 +363,19 @@ def test_the_node_local_dns_is_matched_by_its_address_alone(engine: Engine) -> N
         ignite-0 169.254.20.10   53/TCP no
         ignite-0 169.254.169.254 80     no
     """
-    check(table.format("yes"), [*cluster(), open_], engine)
+    check(table.format("yes" if engine.cidr_matches_nodes else "open"), [*cluster(), open_], engine)
     check(table.format("no"), [*cluster(), egress(target(ALL_PODS))], engine)
+
+
+@pytest.mark.parametrize(("engine", "seen"), [(CILIUM, None), (CILIUM_NODES, True), (POST, True)])
+def test_a_rule_to_a_link_local_address_is_open_where_blocks_match_no_node(engine: Engine, seen: bool | None) -> None:
+    blocks = [block("169.254.20.10/32"), block("203.0.113.0/24")]
+    judges = Both([*cluster(), egress(target(*blocks, ports=[{"protocol": "UDP", "port": 53}]))], engine)
+    source = "cache-ns/ignite-0"
+    assert judges.allowed(source, "169.254.20.10", 53, "UDP") is seen
+    assert judges.allowed(source, "169.254.20.10", 53, "TCP") is False
+    assert judges.allowed(source, "203.0.113.10", 53, "UDP") is True
+    assert Both(cluster(), engine).allowed(source, "169.254.20.10", 53, "UDP") is True
 
 
 # addresses

@@ -43,7 +43,13 @@ def judge_version(version: Version | None, where: str) -> t.Iterator[Finding]:
     elif not versions.is_known(version):
         named = f"version {version} of Ignite" if version else "the version of Ignite"
         message = f"{named} is not among those whose behaviour is known (2.9 to 2.17)"
-        yield Finding("unknown_version", WARNING, where, message, "Give ignite_version")
+        yield Finding(
+            "unknown_version",
+            WARNING,
+            where,
+            message,
+            "Give Ignite's version (ignite_version; in the role ignite_lockdown_version)",
+        )
 
 
 def judge_workload(workload: Workload, mode: str, version: Version | None) -> t.Iterator[Finding]:

@@ -17,6 +17,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.plac
     Place,
     Places,
     beyond_policies,
+    may_be_node,
     of_one_family,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.policies import (
@@ -172,6 +173,8 @@ class Evaluator:
                     and _has_port(rule, destination, protocol, port)
                 ):
                     by = By(str(policy), direction, rule.number)
+                    if isolating and not self._profile.cidr_matches_nodes and may_be_node(other):
+                        return Verdict(None, f"{by} allows {other.name} unless a node answers there")
                     return Verdict(True, f"{by} allows it", by)
         if not isolating:
             return Verdict(True, f"no policy isolates {pod} for {direction}")

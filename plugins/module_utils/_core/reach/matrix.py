@@ -17,7 +17,12 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.gran
     disjoint,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.masks import Mask, full, mask_of, members
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.places import beyond_policies, of_one_family
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.places import (
+    Place,
+    beyond_policies,
+    may_be_node,
+    of_one_family,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.ports import PortSet
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.profile import EngineProfile
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.universe import (
@@ -87,7 +92,15 @@ class Matrix:
         pieces, unknown = self.row(row)
         if unknown >> column & 1:
             return None
-        return any(mask >> column & 1 and ports.holds(granted, protocol, port) for mask, granted in pieces)
+        allowed = any(mask >> column & 1 and ports.holds(granted, protocol, port) for mask, granted in pieces)
+        return None if allowed and self._in_doubt(begin, row, end, column) else allowed
+
+    def _in_doubt(self, begin: Place, row: int, end: Place, column: int) -> bool:
+        """Whether a rule is needed that fails where a node answers at a link-local address."""
+        if self._universe.profile.cidr_matches_nodes:
+            return False
+        leaves = may_be_node(end) and self._egress.isolated >> row & 1
+        return bool(leaves or (may_be_node(begin) and self._ingress.isolated >> column & 1))
 
 
 def matrix(world: World, profile: EngineProfile) -> Matrix:

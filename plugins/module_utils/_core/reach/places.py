@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
@@ -50,6 +51,16 @@ def beyond_policies(begin: Place, end: Place) -> str:
     if begin.node and begin.node == end.node:
         return f"traffic between a pod and its own node {begin.node} is always allowed"
     return ""
+
+
+def may_be_node(place: Place) -> bool:
+    """Whether a node may answer here that does not list the address: it is valid on one link only."""
+    return (
+        place.pod is None
+        and not place.node
+        and place.point is not None
+        and ipaddress.ip_address(str(place.point)).is_link_local
+    )
 
 
 @dataclass

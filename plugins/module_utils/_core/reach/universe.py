@@ -94,7 +94,7 @@ class Universe:
     def __init__(self, world: World, profile: EngineProfile, interest: Interest) -> None:
         self.world = world
         self.places = Places(world)
-        self._profile = profile
+        self.profile = profile
         self._spaces = {
             family: Space(family, [each for each in interest.ranges if each.family == family]) for family in FAMILIES
         }
@@ -161,7 +161,7 @@ class Universe:
         return mask
 
     def block(self, peer: BlockPeer) -> Mask:
-        pods, nodes = self._profile.cidr_matches_pods, self._profile.cidr_matches_nodes
+        pods, nodes = self.profile.cidr_matches_pods, self.profile.cidr_matches_nodes
         mask = self._run(peer.block, pods=pods, nodes=nodes)
         for hole in peer.holes:
             mask &= ~self._run(hole, pods=pods, nodes=nodes)
@@ -240,7 +240,7 @@ class Universe:
     def _taken(self) -> dict[tuple[int, int], int]:
         """How many addresses of a cell belong to pods, nodes and, where they are translated, Services."""
         points = {at for pod in self.world.pods.values() for at in pod.addresses} | set(self.places.nodes)
-        if self._profile.judges == POST_DNAT:
+        if self.profile.judges == POST_DNAT:
             points |= set(self.places.services)
         taken: dict[tuple[int, int], int] = {}
         for at in points:
