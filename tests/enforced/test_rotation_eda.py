@@ -91,8 +91,11 @@ def replaced(world: World, ignite: Ignite) -> None:
     pod = objects.reference("v1", "Pod", f"{NAME}-0", ignite.namespace)
     before = world.cluster.read(pod)["metadata"]["uid"]
     world.cluster.delete(pod)
-    found = lambda: {one["metadata"]["uid"] for one in world.servers(ignite)} - {before}  # noqa: E731
-    assert wait_until(lambda: len(found()) == ignite.replicas, REJOIN_SECONDS, 0.5)
+
+    def is_another() -> bool:
+        return before not in {one["metadata"]["uid"] for one in world.servers(ignite)}
+
+    assert wait_until(is_another, REJOIN_SECONDS, 0.5)
 
 
 def reached(place: list[str]) -> float:

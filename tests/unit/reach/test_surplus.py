@@ -101,7 +101,7 @@ def permits(judge: Reference, point: Point, ends: tuple[Place, Place]) -> bool:
     """Whether the pod's own policies permit the connection."""
     direction, _pod, _end, protocol, port = point
     ask = judge._may_leave if direction == "egress" else judge._may_enter
-    return ask(*ends, protocol, port)
+    return bool(ask(*ends, protocol, port))
 
 
 def ends_of(judge: Reference, point: Point) -> tuple[Place, Place] | None:
