@@ -422,9 +422,15 @@ def test_each_playbook_runs_with_its_account(accounts: ControlPlane, tmp_path: P
     assert "changed=1" in play(accounts, "plan", "lockdown", "--check", server_dry_run=False)
     play(accounts, "lockdown", "lockdown")
     assert "changed=0" in play(accounts, "plan", "lockdown", "--check", server_dry_run=False)
+    play(accounts, "plan", "drift")
+    assert "changed=1" in play(accounts, "refresh", "refresh", api_server_addresses=["192.0.2.77"], grace_seconds=0)
+    assert "changed=1" in play(accounts, "refresh", "refresh", grace_seconds=0)
     evidence = {"evidence_dir": str(tmp_path / "evidence"), "accept_vanishing_evidence": True, "evidence_anchor": False}
     play(accounts, "audit", "audit", **evidence)
     # No node runs here, so nothing can be proven.
     assert "is not proven" in play(accounts, "verify", "verify", verify_deadline=0)
     assert "changed=1" in play(accounts, "remove", "remove", remove_confirmed=True, accept_unisolated_pods=True)
     assert "changed=1" in play(accounts, "rollback", "rollback", rollback_revision="1", accept_unisolated_pods=True)
+    accounts.delete(objects.reference("v1", "Service", "ignite", "cache-ns"))  # the question's
+    new = {"deploy_image": "docker.io/apacheignite/ignite:2.17.0", "deploy_wait": False, "deploy_verify": False}
+    play(accounts, "deploy", "deploy", **new)
