@@ -269,9 +269,14 @@ _ALIVE = (
 
 PLAYBOOKS: dict[str, Playbook] = {
     "plan": Playbook(
-        "Playbook drift, and playbook lockdown in check mode with ignite_lockdown_server_dry_run: false, so that nothing is "
-        "even tried",
-        (*RESOLVE, *COMPARE, *PEERS, replace(_RECORD_READ, when="ignite_lockdown_expected_digest is set, or in playbook drift")),
+        "Playbook drift, and playbook lockdown in check mode with ignite_lockdown_server_dry_run: false, so that nothing "
+        "is even tried",
+        (
+            *RESOLVE,
+            *COMPARE,
+            *PEERS,
+            replace(_RECORD_READ, when="ignite_lockdown_expected_digest is set, or in playbook drift"),
+        ),
     ),
     "lockdown": Playbook(
         "Playbook lockdown",
