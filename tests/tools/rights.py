@@ -269,8 +269,8 @@ _ALIVE = (
 
 PLAYBOOKS: dict[str, Playbook] = {
     "plan": Playbook(
-        "Playbook drift, and playbook lockdown in check mode with ignite_lockdown_server_dry_run: false, so that nothing "
-        "is even tried",
+        "Playbook drift, and playbook lockdown in check mode with ignite_lockdown_server_dry_run: false, so that "
+        "nothing is even tried",
         (
             *RESOLVE,
             *COMPARE,
