@@ -9,9 +9,9 @@ A record holds nothing that another host's record needs, so records of slices an
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 import typing as t
-from xml.sax import saxutils
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import drift, options
 
@@ -173,12 +173,12 @@ def _case(row: Json) -> str:
     if row["outcome"] in GOOD:
         return f"  {name}/>"
     kind = row["drift"] or row["code"] or row["outcome"]
-    text = saxutils.escape(_plain(_sentence(row)))
+    text = html.escape(_plain(_sentence(row)))
     return f"  {name}><failure type={_quoted(kind)}>{text}</failure></testcase>"
 
 
 def _quoted(text: t.Any) -> str:
-    return saxutils.quoteattr(_plain(str(text)))
+    return f'"{html.escape(_plain(str(text)))}"'
 
 
 def _plain(text: str) -> str:
