@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,12 +70,25 @@ def links() -> list[str]:
 
 
 def bpf_objects(*place: str) -> dict[tuple[str, int], list[str]]:
-    """The BPF programs, maps and links of this machine, and where each is pinned, as seen from a place."""
-    found: dict[tuple[str, int], list[str]] = {}
-    for kind in ("prog", "map", "link"):
-        command = [*place, "bpftool", "--json", "--bpffs", kind, "list"]
-        answer = subprocess.run(command, capture_output=True, timeout=60, check=True)
-        found |= {(kind, one["id"]): one.get("pinned", []) for one in json.loads(answer.stdout)}
+    """The BPF programs, maps and links of this machine, and where each is pinned, as seen from a place.
+
+    Without empty tail-call arrays: of Cilium's about one in four is left by the kernel (6.18: 704 bytes, no program,
+    no pin, no process that has it open), whether anybody looks at it meanwhile or not; nothing can free it.
+    """
+    listed = {kind: _bpf_list(kind, *place) for kind in ("prog", "map", "link")}
+    used = {number for program in listed["prog"] for number in program.get("map_ids", [])}
+    return {
+        (kind, one["id"]): one.get("pinned", [])
+        for kind, found in listed.items()
+        for one in found
+        if one.get("type") != "prog_array" or one["id"] in used or one.get("pinned")
+    }
+
+
+def _bpf_list(kind: str, *place: str) -> list[dict[str, t.Any]]:
+    command = [*place, "bpftool", "--json", "--bpffs", kind, "list"]
+    answer = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    found: list[dict[str, t.Any]] = json.loads(answer.stdout)
     return found
 
 
@@ -125,7 +139,8 @@ def test_a_killed_supervisor_takes_everything_along(cluster: Cluster, folder: Pa
     assert not left_of(folder)
     assert (mounts(), links()) == before
     # The kernel frees them a moment after the last process that used them.
-    assert not made or wait_until(lambda: not made & bpf_objects().keys(), 30, 0.5)
+    wait_until(lambda: not made & bpf_objects().keys(), 30, 0.5)
+    assert not made & bpf_objects().keys()
 
 
 @pytest.mark.every_engine
