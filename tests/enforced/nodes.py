@@ -4,8 +4,9 @@
 """Starts Ignite nodes, one after the other, where they find what their pods would have: files, names, an API server.
 
 Usage: unshare --net --mount nodes.py FOLDER < CASES
-Reads {name: {xml, command, env}} as JSON, prints {name: {log, ports}} as JSON: what each has printed until it had
-started, or for too long, and on which ports it listened. Nothing outside of the two namespaces is touched.
+Reads [{xml, command, env, probe}] as JSON, prints [{log, ports, asked, early, late, greeting}] as JSON: what each has printed until it had started, or for too long; on which ports it listened; what it asked the API server
+for; what REST answered to the probe before the node could join, and after it had started; what the thin client port
+answered. Nothing outside of the two namespaces is touched.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
 import time
 import typing as t
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,15 +33,24 @@ STORES, WORK, CONFIG = Path("/run/ignite/tls"), Path("/var/lib/ignite"), Path("/
 HOSTS = "127.0.0.1 localhost ignite-0.ignite.cache-ns.svc\n"
 STARTED = re.compile(r"Ignite node started OK|Node started : \[")
 SECONDS = 60.0
+PATIENCE = 2.0  # seconds; a kubelet's probes wait no longer either
 LISTENING = "0A"
+REST, THIN_CLIENT = 8080, 10800
+HANGS = "no answer"
+# Handshake of a thin client, protocol 1.2, without a user: code 1, the version's numbers, code of a client 2.
+HANDSHAKE = struct.pack("<ibhhhb", 8, 1, 1, 2, 0, 2)
 
 
 class ApiServer(BaseHTTPRequestHandler):
-    """Knows one endpoint of the discovery Service, for whoever shows the token."""
+    """Knows one endpoint of the discovery Service, for whoever shows the token, as soon as it is open."""
+
+    asked: t.ClassVar[set[str]] = set()
+    opened = threading.Event()
 
     def do_GET(self) -> None:
+        self.asked.add(self.path)
         known = self.path == "/api/v1/namespaces/cache-ns/endpoints/ignite"
-        allowed = self.headers.get("Authorization") == "Bearer token"
+        allowed = self.headers.get("Authorization") == "Bearer token" and self.opened.is_set()
         body = json.dumps({"subsets": [{"addresses": [{"ip": "127.0.0.1"}]}]}).encode()
         self.send_response(200 if known and allowed else 403)
         self.send_header("Content-Length", str(len(body)))
@@ -100,17 +113,67 @@ def start(case: dict[str, t.Any], log: Path) -> dict[str, t.Any]:
         "IGNITE_STORE_PASSWORD": PASSWORD,
         **case["env"],
     }
+    ApiServer.asked.clear()
+    ApiServer.opened.clear()
     with log.open("w") as output:
         node = subprocess.Popen(
             [*case["command"], str(CONFIG)], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-    began = time.monotonic()
-    while time.monotonic() - began < SECONDS and node.poll() is None and not STARTED.search(log.read_text()):
-        time.sleep(0.2)
-    ports = sorted(listening() - {API_PORT})
+    waits = Waits(node, log)
+    # Without an API server nothing holds a node back, so there is no "early".
+    early = HANGS
+    if waits.until(lambda: bool(ApiServer.asked) and REST in listening()):
+        early = probed(case["probe"])
+    ApiServer.opened.set()
+    waits.until(lambda: False)
+    found = {
+        "ports": sorted(listening() - {API_PORT}),
+        "asked": sorted(ApiServer.asked),
+        "early": early,
+        "late": probed(case["probe"]),
+        "greeting": greeting(),
+    }
     node.kill()
     node.wait()
-    return {"log": log.read_text(), "ports": ports}
+    return {"log": log.read_text(), **found}
+
+
+class Waits(t.NamedTuple):
+    """For a node that starts."""
+
+    node: subprocess.Popen[bytes]
+    log: Path
+
+    def until(self, reached: t.Callable[[], bool]) -> bool:
+        """Wait for that, or until the node has started, has ended or takes too long."""
+        began = time.monotonic()
+        while time.monotonic() - began < SECONDS and self.node.poll() is None:
+            if reached():
+                return True
+            if STARTED.search(self.log.read_text()):
+                return False
+            time.sleep(0.1)
+        return False
+
+
+def probed(path: str) -> str:
+    """What a probe of the kubelet would get."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{REST}{path}", timeout=PATIENCE) as answer:
+            return f"{answer.status}: successStatus {json.load(answer).get('successStatus')}"
+    except OSError as error:
+        return HANGS if isinstance(error, TimeoutError) else str(error)
+
+
+def greeting() -> str:
+    """What a thin client without TLS and without a user is told."""
+    try:
+        with socket.create_connection(("127.0.0.1", THIN_CLIENT), PATIENCE) as connection:
+            connection.sendall(HANDSHAKE)
+            answer = connection.recv(1024)
+    except OSError as error:
+        return str(error)
+    return ("welcome" if answer[4:5] == b"\x01" else "refused") if answer else "closed"
 
 
 def listening() -> set[int]:
@@ -129,7 +192,7 @@ def main(folder: Path) -> None:
     cases = json.load(sys.stdin)
     prepare(folder)
     serve(folder)
-    print(json.dumps({name: start(case, folder / f"{name}.log") for name, case in cases.items()}))
+    print(json.dumps([start(case, folder / f"{number}.log") for number, case in enumerate(cases)]))
 
 
 if __name__ == "__main__":
