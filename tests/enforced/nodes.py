@@ -4,9 +4,10 @@
 """Starts Ignite nodes, one after the other, where they find what their pods would have: files, names, an API server.
 
 Usage: unshare --net --mount nodes.py FOLDER < CASES
-Reads [{xml, command, env, probe}] as JSON, prints [{log, ports, asked, early, late, greeting}] as JSON: what each has printed until it had started, or for too long; on which ports it listened; what it asked the API server
-for; what REST answered to the probe before the node could join, and after it had started; what the thin client port
-answered. Nothing outside of the two namespaces is touched.
+Reads [{xml, command, env, probe}] as JSON, prints [{log, ports, asked, early, joined, late, greeting}] as JSON: what
+each has printed until it had started, or for too long; on which ports it listened; what it asked the API server for;
+what REST answered to the probe before the node could join, as soon as it had joined, and after it had started; what
+the thin client port answered. Without a probe REST is not asked. Nothing outside of the two namespaces is touched.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import threading
 import time
 import typing as t
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor, wait
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -120,17 +122,18 @@ def start(case: dict[str, t.Any], log: Path) -> dict[str, t.Any]:
             [*case["command"], str(CONFIG)], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
     waits = Waits(node, log)
-    # Without an API server nothing holds a node back, so there is no "early".
-    early = HANGS
-    if waits.until(lambda: bool(ApiServer.asked) and REST in listening()):
-        early = probed(case["probe"])
+    # Without an API server nothing holds a node back, and without REST nothing answers.
+    early = joined = HANGS
+    if waits.until(lambda: bool(ApiServer.asked) and (not case["probe"] or REST in listening())) and case["probe"]:
+        early, joined = held(case["probe"])
     ApiServer.opened.set()
     waits.until(lambda: False)
     found = {
         "ports": sorted(listening() - {API_PORT}),
         "asked": sorted(ApiServer.asked),
         "early": early,
-        "late": probed(case["probe"]),
+        "joined": joined,
+        "late": probed(case["probe"]) if case["probe"] else HANGS,
         "greeting": greeting(),
     }
     node.kill()
@@ -156,10 +159,20 @@ class Waits(t.NamedTuple):
         return False
 
 
-def probed(path: str) -> str:
+def held(path: str) -> tuple[str, str]:
+    """What a probe gets while the node cannot join, and what the same request gets as soon as it has joined."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(probed, path, SECONDS)
+        wait([asked], PATIENCE)
+        early = asked.result() if asked.done() else HANGS
+        ApiServer.opened.set()
+        return early, asked.result()
+
+
+def probed(path: str, patience: float = PATIENCE) -> str:
     """What a probe of the kubelet would get."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{REST}{path}", timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{REST}{path}", timeout=patience) as answer:
             return f"{answer.status}: successStatus {json.load(answer).get('successStatus')}"
     except OSError as error:
         return HANGS if isinstance(error, TimeoutError) else str(error)

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from lab.errors import LabError
 POM = TOOLS / "ignite" / "pom.xml"
 VERSIONS = ("2.10.0", "2.17.0")
 BASE = "ignite-spring"  # brings ignite-core
-OPTIONS = ("ignite-kubernetes", "ignite-rest-http")
+KUBERNETES, REST = "ignite-kubernetes", "ignite-rest-http"
+OPTIONS = (KUBERNETES, REST)
 FETCH_SECONDS = 600
 
 
@@ -30,21 +32,19 @@ class Parts:
     options: dict[str, list[Path]]
 
 
-def fetch(version: str, report: Report) -> Parts:
-    """The jars from the cache, or fetched. The caller holds the lock of the images."""
+def fetch(version: str, report: Report, wanted: Sequence[str] = OPTIONS) -> Parts:
+    """The jars from the cache, or fetched. The caller holds the lock of the images, and wants always the same parts."""
     folder = cache_folder() / f"ignite-{version}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}"
     if not folder.exists():
         report(f"Fetching Apache Ignite {version}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="ignite-", dir=folder.parent) as scratch:
-            for part in (BASE, *OPTIONS):
+            for part in (BASE, *wanted):
                 _copy(version, part, Path(scratch) / "result" / part)
             (Path(scratch) / "result").replace(folder)
     base = sorted((folder / BASE).glob("*.jar"))
     names = {jar.name for jar in base}
-    options = {
-        part: [jar for jar in sorted((folder / part).glob("*.jar")) if jar.name not in names] for part in OPTIONS
-    }
+    options = {part: [jar for jar in sorted((folder / part).glob("*.jar")) if jar.name not in names] for part in wanted}
     return Parts(base, options)
 
 

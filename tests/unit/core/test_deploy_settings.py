@@ -150,6 +150,14 @@ def test_a_probe_that_answers_too_early_does_not_hurry_a_rollout() -> None:
     assert "early_probe" in [found.code for found in worked_out(deploy_image=OLD, **login).findings]
 
 
+def test_the_oldest_version_has_no_probe_that_waits_for_the_start() -> None:
+    image = "docker.io/apacheignite/ignite:2.9.0"
+    assert rendered(deploy_image=image).one("StatefulSet")["spec"]["minReadySeconds"] == 30
+    found = {found.code: found.message for found in worked_out(deploy_image=image).findings}
+    assert "2.9.0 has no probe of its own" in found["early_probe"]
+    assert "minReadySeconds" not in rendered(deploy_image=OLD).one("StatefulSet")["spec"]
+
+
 def test_texts_of_the_user_stay_in_their_places() -> None:
     odd = "x\"\n  evil: {{ 1 }} # '&<>"
     made = rendered(deploy_annotations={"note": odd}, deploy_priority_class="high")

@@ -186,8 +186,10 @@ def _findings(settings: Settings) -> t.Iterator[Finding]:
         message = "a new cluster has user ignite with a password that everybody knows; change it before clients come"
         yield Finding("default_password", "warning", f"{PREFIX}deploy_authentication", message)
     if features.probe_is_blunt(settings.version, settings.authentication):
-        message = f"with authentication, {settings.version} answers probes before it has joined; 2.14 and newer do not"
-        yield Finding("early_probe", "warning", f"{PREFIX}deploy_authentication", message)
+        reason = "has no probe of its own" if settings.version < versions.REST_PROBE else "wants a login for its probe"
+        message = f"{settings.version} {reason}, so a pod that has joined counts as ready before it has started"
+        where = "deploy_authentication" if settings.authentication else "deploy_image"
+        yield Finding("early_probe", "warning", f"{PREFIX}{where}", message)
     if settings.tls is None:
         message = "without TLS, whoever reads the pods' network reads the data; the policies only say who may connect"
         yield Finding("no_tls", "note", f"{PREFIX}deploy_tls_secret", message)

@@ -52,10 +52,13 @@ def ignores_host_name(version: Version) -> bool:
 
 
 def probe_path(version: Version) -> str:
-    """What REST answers only when the node has started and joined; before that, requests hang."""
+    """What is asked of REST: requests hang until the node has joined; then probe is refused until it has started."""
     return f"/ignite?cmd={'probe' if version >= versions.REST_PROBE else 'version'}"
 
 
 def probe_is_blunt(version: Version, authentication: bool) -> bool:
-    """Whether REST refuses the probe for want of a login, with an answer that the kubelet takes for a good one."""
-    return authentication and version < _PROBE_WITHOUT_LOGIN
+    """Whether a node that has joined and not yet started gives an answer that the kubelet takes for a good one.
+
+    Command version always does; command probe, where it wants a login, and is refused with status 200.
+    """
+    return version < versions.REST_PROBE or (authentication and version < _PROBE_WITHOUT_LOGIN)
