@@ -29,8 +29,8 @@ RESOURCES: dict[tuple[str, str], str] = {
 DIRECTIONS: tuple[tuple[str, str, str], ...] = (("Ingress", "ingress", "from"), ("Egress", "egress", "to"))
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
-_NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-_PORT_NAME = re.compile(r"^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$")
+_NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
+_PORT_NAME = re.compile(r"^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?\Z")
 
 
 def reference(policy: Policy) -> ObjectRef:

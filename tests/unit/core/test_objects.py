@@ -354,6 +354,26 @@ def test_what_a_gitops_controller_keeps_is_not_changed() -> None:
         change_of(live)
 
 
+@pytest.mark.parametrize("converged", [True, False])
+def test_what_is_being_deleted_is_neither_written_nor_taken_for_as_wanted(converged: bool) -> None:
+    live = stored_set() if converged else scaled(entry(THEM, "Update", AFTER))
+    live["metadata"]["deletionTimestamp"] = AFTER
+    with pytest.raises(LockdownError, match=f"being deleted since {AFTER}") as caught:
+        change_of(live, "StatefulSet/ignite")
+    assert caught.value.code == "being_deleted"
+
+
+def test_what_another_controller_owns_is_not_taken_from_it() -> None:
+    live = scaled(entry(THEM, "Update", AFTER))
+    owner = {"apiVersion": "x/v1", "kind": "IgniteCluster", "name": "cache", "uid": "two"}
+    live["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+    with pytest.raises(LockdownError, match="IgniteCluster cache would revert it") as caught:
+        change_of(live, "StatefulSet/ignite")
+    assert caught.value.code == "owned_by_controller"
+    live["metadata"]["ownerReferences"] = [owner]
+    assert change_of(live).action == "update"
+
+
 def test_a_server_that_knows_better_makes_a_change_none() -> None:
     change = change_of(scaled(entry(THEM, "Update", AFTER)))
     assert change.live is not None
