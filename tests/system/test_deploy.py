@@ -84,6 +84,18 @@ def test_from_nothing_and_again(plane: ControlPlane, env: dict[str, str], unborn
     assert plane.read(stateful_set(unborn))["metadata"]["resourceVersion"] == workload["metadata"]["resourceVersion"]
 
 
+def test_what_only_the_api_server_can_refuse_leaves_an_empty_namespace(
+    plane: ControlPlane, env: dict[str, str], unborn: str
+) -> None:
+    """Policies of an instance without a workload would be in the way of the next one."""
+    odd = {"limits": {"memory": "2Gi", "hugepages-2Mi": "3Mi"}}
+    code, output = run(env, variables(unborn, deploy_resources=odd))
+    assert (code, "hugepages-2Mi" in output) == (2, True), output
+    assert plane.exists(objects.namespace(unborn))
+    assert names(plane, "networking.k8s.io/v1", "NetworkPolicy", unborn) == []
+    assert names(plane, "v1", "ServiceAccount", unborn) == []
+
+
 def test_rules_that_add_come_first_and_what_is_needed_stays(
     plane: ControlPlane, env: dict[str, str], unborn: str
 ) -> None:

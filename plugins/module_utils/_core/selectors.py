@@ -75,7 +75,7 @@ def describe(selector: Selector | None, everything: str) -> str:
 def validate(selector: t.Any, where: str) -> None:
     """Refuse what the API server would refuse, before anything is sent, with the place named."""
     if not isinstance(selector, t.Mapping):
-        raise _invalid(where, f"a label selector is a mapping, not {type(selector).__name__}")
+        raise _invalid(where, f"a label selector is a mapping, not {selector!r}")
     unknown = sorted(str(key) for key in set(selector) - {"matchLabels", "matchExpressions"})
     if unknown:
         raise _invalid(where, f"unknown keys {', '.join(unknown)}; known are matchLabels and matchExpressions")

@@ -41,6 +41,8 @@ _MEBIBYTE = 1024 * 1024
 # Ignite's write-ahead log alone has ten segments of 64 MiB.
 _LEAST_STORAGE = 1024 * _MEBIBYTE
 _RESOURCES = ("requests", "limits")
+_RESOURCE_NAMES = ("cpu", "memory", "ephemeral-storage", "hugepages-")
+_LONGEST_OPTIONS = 65536  # of the 128 KiB that Linux gives to one variable
 _LONGEST_WAIT = 86400  # seconds
 
 _T = t.TypeVar("_T")
@@ -289,6 +291,8 @@ def _amounts(value: t.Any, where: str) -> dict[str, str]:
     found = options.mapping(value, where)
     for name in found:
         _label_key(name, where)
+        if "/" not in name and not name.startswith(_RESOURCE_NAMES):
+            raise options.invalid(where, f"{name} is none of the standard resources, and others have a prefix")
     return {name: _quantity(given, f"{where}.{name}") for name, given in found.items()}
 
 
@@ -298,6 +302,8 @@ def _jvm_options(value: t.Any, where: str) -> list[str]:
     odd = next((word for word in found if not _OPTION.fullmatch(word)), None)
     if odd is not None:
         raise options.invalid(where, f"{odd!r} is not one option: it begins with a hyphen and has no blank and no $")
+    if len(" ".join(found)) > _LONGEST_OPTIONS:
+        raise options.invalid(where, f"they are longer than {_LONGEST_OPTIONS} characters together")
     return found
 
 
