@@ -198,7 +198,7 @@ def prepare(definition: t.Any, *, namespace: str, instance: str, where: str) -> 
 
 
 def _check_type(definition: Policy, where: str) -> None:
-    if (definition.get("apiVersion"), definition.get("kind")) not in RESOURCES:
+    if (str(definition.get("apiVersion")), str(definition.get("kind"))) not in RESOURCES:
         known = ", ".join(f"{kind} ({version})" for version, kind in RESOURCES)
         raise _invalid(
             where, f"kind {definition.get('kind')!r} of {definition.get('apiVersion')!r} is not one of: {known}"

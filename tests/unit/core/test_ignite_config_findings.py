@@ -19,11 +19,13 @@ from ignite_xml import (
     listed,
     message,
     read,
+    stateful_set,
     static,
     workload,
 )
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Version
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.workload import Workload
 
 Json = dict[str, t.Any]
 OLD, NEW = "apacheignite/ignite:2.10.0", "apacheignite/ignite:2.17.0"
@@ -309,6 +311,25 @@ VERSION: Json = {**PROBE, "httpGet": {"path": "/ignite?cmd=version", "port": 808
 )
 def test_the_pod_is_judged(changes: Json, code: str, level: str) -> None:
     assert code in codes(read(pinned(), workload(**changes)), level)
+
+
+@pytest.mark.parametrize(
+    ("status", "earlier"),
+    [
+        ({"replicas": 3, "updatedReplicas": 1}, True),
+        ({"replicas": 3}, True),
+        ({"desiredNumberScheduled": 3, "updatedNumberScheduled": 2}, True),
+        ({"replicas": 3, "updatedReplicas": 3}, False),
+        ({"desiredNumberScheduled": 3, "updatedNumberScheduled": 3}, False),
+        ({"replicas": 0}, False),
+        ({}, False),
+    ],
+)
+def test_pods_of_an_earlier_template_are_a_finding(status: Json, earlier: bool) -> None:
+    """As with updateStrategy OnDelete: policies by the new ports would cut the running pods off."""
+    plain = workload()
+    of = Workload.of({**stateful_set(dict(plain.pod)), "status": status})
+    assert ("earlier_pods" in codes(read(pinned(), of), "warning")) is earlier
 
 
 SPEL = (

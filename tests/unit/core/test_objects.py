@@ -218,6 +218,13 @@ def test_the_order_is_that_of_the_writes() -> None:
     assert "namespace" not in found[0]["metadata"]
 
 
+def nested(levels: int) -> Json:
+    found: Json = {}
+    for _level in range(levels):
+        found = {"a": found}
+    return found
+
+
 @pytest.mark.parametrize(
     ("definition", "words"),
     [
@@ -236,6 +243,11 @@ def test_the_order_is_that_of_the_writes() -> None:
         ({**config_map(), "data": ["a"]}, "it is a list"),
         (secret(data={"a": "%%%"}), "not base64"),
         ({**STATEFUL_SET, "spec": {"odd": object()}}, "JSON has no form"),
+        ({**STATEFUL_SET, "spec": {"odd": float("nan")}}, "JSON has no form"),
+        ({**STATEFUL_SET, "spec": nested(2000)}, "nests more than 64 levels"),
+        (config_map(a="\ud800"), "half of a character"),
+        (secret(stringData={"a": "\ud800"}), "half of a character"),
+        ({**config_map(), "kind": ["ConfigMap"]}, "is not one of"),
     ],
 )
 def test_a_bad_definition_is_refused_with_its_place(definition: t.Any, words: str) -> None:

@@ -83,6 +83,9 @@ def _pod(workload: Workload) -> t.Iterator[Finding]:
     if workload.pod.get("hostNetwork"):
         message = "the pods use their node's network, and network policies do not apply to them"
         yield Finding("host_network", ERROR, workload.where, message, "Remove hostNetwork")
+    if not workload.is_current:
+        message = "pods of an earlier template still run, and what they were started with is not read"
+        yield Finding("earlier_pods", WARNING, workload.where, message, "Let the rollout end, or replace these pods")
     if workload.replaces_start:
         message = (
             "a command, or arguments, may replace the image's start script, which reads OPTION_LIBS, CONFIG_URI and "

@@ -29,11 +29,15 @@ _FILES = ("@", "-XX:VMOptionsFile=")
 
 @dataclass(frozen=True)
 class Workload:
-    """The Ignite container of a StatefulSet, Deployment or DaemonSet, and its pod."""
+    """The Ignite container of a StatefulSet, Deployment or DaemonSet, and its pod.
+
+    :arg is_current: whether no pod of an earlier template runs any more, as far as its controller says.
+    """
 
     ref: ObjectRef
     pod: Raw
     container: Raw
+    is_current: bool = True
 
     @classmethod
     def of(cls, raw: Raw, container: str = "") -> Workload:
@@ -41,7 +45,7 @@ class Workload:
         meta = metadata(raw)
         ref = ObjectRef(str(raw.get("kind", "")), meta.get("name", ""), meta.get("namespace", ""))
         pod = raw["spec"]["template"]["spec"]
-        return cls(ref, pod, _choose(pod["containers"], container, ref))
+        return cls(ref, pod, _choose(pod["containers"], container, ref), _is_current(raw.get("status") or {}))
 
     @property
     def where(self) -> str:
@@ -129,6 +133,12 @@ class Workload:
         """Whether Java resolves names from a file alone."""
         value = self.system_property("jdk.net.hosts.file")
         return isinstance(value, str) and bool(value)
+
+
+def _is_current(status: Raw) -> bool:
+    """By the counts of StatefulSets and Deployments, or of DaemonSets; a count of 0 is left out."""
+    pods = status.get("replicas") or status.get("desiredNumberScheduled") or 0
+    return (status.get("updatedReplicas") or status.get("updatedNumberScheduled") or 0) >= pods
 
 
 def _choose(containers: t.Sequence[Raw], name: str, ref: ObjectRef) -> Raw:
