@@ -9,7 +9,7 @@ import typing as t
 
 from deployments import TARGETS, Json, Rendered, rendered
 from hypothesis import given as generated
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.audit.case import Question
@@ -64,7 +64,7 @@ def world(made: Rendered, kinds: t.Collection[str]) -> list[Json]:
     return [*map(objects.namespace, spaces), *pods, *policies]
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@settings(max_examples=25, deadline=None)
 @generated(
     numbers=st.lists(st.integers(1024, 65535), min_size=8, max_size=8, unique=True),
     version=st.sampled_from(["2.12.0", "2.14.0", "2.16.0", "2.17.0"]),
