@@ -269,6 +269,11 @@ def test_options_on_the_command_line_count(changes: Json) -> None:
     assert rest_port(workload({"JVM_OPTS": "-DIGNITE_JETTY_PORT=9090"}, **changes)) == 9090
 
 
+@pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
+def test_options_in_quotes_count(variable: str) -> None:
+    assert rest_port(workload({variable: "'-DIGNITE_JETTY_PORT=9090' \"-Dx=y\""})) == 9090
+
+
 def test_an_option_after_a_file_of_options_counts() -> None:
     assert rest_port(workload({"JVM_OPTS": "@/config/java.options -DIGNITE_JETTY_PORT=9090"})) == 9090
 

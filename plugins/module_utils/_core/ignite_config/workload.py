@@ -160,8 +160,11 @@ def _likely(containers: t.Sequence[Raw]) -> list[Raw]:
 
 
 def _given(name: str, words: t.Sequence[str], where: str) -> Setting:
-    """What a system property is set to, the last word counting; Ignite's start script takes -J in front of it."""
-    for word in reversed(words):
+    """What a system property is set to, the last word counting; Ignite's start script takes -J in front of it.
+
+    The variables of the java launcher take words in quotes.
+    """
+    for word in (each.strip("\"'") for each in reversed(words)):
         option, _equals, value = word.removeprefix("-J").partition("=")
         if option == f"-D{name}":
             return value
