@@ -69,10 +69,10 @@ _value:
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import status
-
 
 def fleet_report(records: t.Iterable[t.Any], hosts: t.Iterable[str] = ()) -> dict[str, t.Any]:
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core import status  # noqa: PLC0415
+
     return status.report(records, hosts)
 
 

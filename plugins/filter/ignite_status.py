@@ -92,10 +92,10 @@ _value:
 
 import typing as t
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import status
-
 
 def ignite_status(result: t.Any, host: str, entry_point: str) -> dict[str, t.Any]:
+    from ansible_collections.netguard.lockdown.plugins.module_utils._core import status  # noqa: PLC0415
+
     record = status.of_run(result, host=host, entry_point=entry_point)
     return {**record, "artifact": status.artifact_name(host)}
 

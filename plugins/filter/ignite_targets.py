@@ -73,6 +73,9 @@ _value:
       description: The policies for clients as they came in.
       type: list
       elements: dict
+    ignite:
+      description: What was read of Ignite's configuration, as it came in; null if nothing was read.
+      type: dict
     flows_digest:
       description: SHA-256 over what the flows allow, for the annotation of the policies. Reasons make no difference.
       type: str
@@ -108,6 +111,7 @@ def ignite_targets(needs: t.Mapping[str, t.Any], targets: t.Any) -> dict[str, t.
         "findings": [*needs["findings"], *record["findings"]],
         "errors": [*needs["errors"], *record["errors"]],
         "helpers": needs["helpers"],
+        "ignite": needs["ignite"],
     }
 
 

@@ -17,6 +17,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
+# A worker inherits what the controller has imported when it asks for a task's action. Without these every task that
+# uses a filter would compile the collection's code anew, for a tenth of a second.
+from ansible_collections.netguard.lockdown.plugins.filter import (  # noqa: F401
+    ignite_arguments,
+    ignite_connection,
+    ignite_flows,
+    ignite_targets,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._module.contract import Contract
 
