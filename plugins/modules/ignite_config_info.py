@@ -20,7 +20,8 @@ description:
   - The configuration is found through the workload's C(CONFIG_URI) and volumes, or named with O(config_map) or
     O(secret), or given with O(path) or O(content).
   - Nothing is guessed. Placeholders, SpEL (but for a C(masterUrl) from the pod's own C(KUBERNETES_SERVICE_HOST)), other
-    files, profiles and variables that come from other objects are reported as unknown.
+    files, profiles, factories, autowiring, files of JVM options and variables that come from other objects are reported
+    as unknown.
   - XML is read without entities, document types and network; it may have 1 MiB. The result holds no password and no
     JVM option.
 extends_documentation_fragment:

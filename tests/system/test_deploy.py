@@ -84,6 +84,30 @@ def test_from_nothing_and_again(plane: ControlPlane, env: dict[str, str], unborn
     assert plane.read(stateful_set(unborn))["metadata"]["resourceVersion"] == workload["metadata"]["resourceVersion"]
 
 
+def test_what_only_the_api_server_can_refuse_leaves_an_empty_namespace(
+    plane: ControlPlane, env: dict[str, str], unborn: str
+) -> None:
+    """Policies of an instance without a workload would be in the way of the next one."""
+    odd = {"limits": {"memory": "2Gi", "hugepages-2Mi": "3Mi"}}
+    code, output = run(env, variables(unborn, deploy_resources=odd))
+    assert (code, "hugepages-2Mi" in output) == (2, True), output
+    assert plane.exists(objects.namespace(unborn))
+    assert names(plane, "networking.k8s.io/v1", "NetworkPolicy", unborn) == []
+    assert names(plane, "v1", "ServiceAccount", unborn) == []
+
+
+def test_pods_of_another_ignite_are_not_taken_for_its_servers(
+    plane: ControlPlane, env: dict[str, str], namespace: str
+) -> None:
+    """Through the Services, an instance beside another one would join its cluster."""
+    for name in ("ignite-0", "second-0"):
+        plane.create(objects.pod(name, namespace, {"app": "ignite"}))
+    mark = plane.mark()
+    code, output = run(env, variables(namespace, instance="second"))
+    assert (code, "Pods ignite-0 of namespace" in output) == (2, True), output
+    assert [str(event) for event in plane.audit(mark) if event.write] == []
+
+
 def test_rules_that_add_come_first_and_what_is_needed_stays(
     plane: ControlPlane, env: dict[str, str], unborn: str
 ) -> None:

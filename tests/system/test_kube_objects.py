@@ -81,6 +81,18 @@ def test_all_is_judged_before_anything_is_written(plane: ControlPlane, namespace
     assert [str(event) for event in plane.audit(mark) if event.write] == []
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_nothing_is_written_into_what_is_being_deleted(plane: ControlPlane, namespace: str, check: bool) -> None:
+    run(plane, namespace, config_map("going"))
+    place = f"/api/v1/namespaces/{namespace}/configmaps/going"
+    plane.api("PATCH", place, {"metadata": {"finalizers": ["test.example/hold"]}}, content_type=MERGE_PATCH)
+    plane.api("DELETE", place)
+    mark = plane.mark()
+    assert run(plane, namespace, config_map("new"), config_map("going"), check=check).failure["code"] == "being_deleted"
+    assert [str(event) for event in plane.audit(mark) if event.write] == []
+    plane.api("PATCH", place, {"metadata": {"finalizers": None}}, content_type=MERGE_PATCH)
+
+
 def test_a_write_that_fails_in_between_tells_what_stands(plane: ControlPlane, namespace: str) -> None:
     """Each dry run fits the quota, and both writes together do not."""
     quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"

@@ -29,8 +29,8 @@ RESOURCES: dict[tuple[str, str], str] = {
 DIRECTIONS: tuple[tuple[str, str, str], ...] = (("Ingress", "ingress", "from"), ("Egress", "egress", "to"))
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
-_NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-_PORT_NAME = re.compile(r"^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$")
+_NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
+_PORT_NAME = re.compile(r"^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?\Z")
 
 
 def reference(policy: Policy) -> ObjectRef:
@@ -198,7 +198,7 @@ def prepare(definition: t.Any, *, namespace: str, instance: str, where: str) -> 
 
 
 def _check_type(definition: Policy, where: str) -> None:
-    if (definition.get("apiVersion"), definition.get("kind")) not in RESOURCES:
+    if (str(definition.get("apiVersion")), str(definition.get("kind"))) not in RESOURCES:
         known = ", ".join(f"{kind} ({version})" for version, kind in RESOURCES)
         raise _invalid(
             where, f"kind {definition.get('kind')!r} of {definition.get('apiVersion')!r} is not one of: {known}"

@@ -17,8 +17,8 @@ NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-_KEY = re.compile(rf"^(?:(?P<prefix>{_DNS_LABEL}(\.{_DNS_LABEL})*)/)?(?P<name>{_NAME})$")
-_VALUE = re.compile(rf"^({_NAME})?$")
+_KEY = re.compile(rf"^(?:(?P<prefix>{_DNS_LABEL}(\.{_DNS_LABEL})*)/)?(?P<name>{_NAME})\Z")
+_VALUE = re.compile(rf"^({_NAME})?\Z")
 _OPERATORS_WITH_VALUES = ("In", "NotIn")
 _OPERATORS = (*_OPERATORS_WITH_VALUES, "Exists", "DoesNotExist")
 
@@ -75,7 +75,7 @@ def describe(selector: Selector | None, everything: str) -> str:
 def validate(selector: t.Any, where: str) -> None:
     """Refuse what the API server would refuse, before anything is sent, with the place named."""
     if not isinstance(selector, t.Mapping):
-        raise _invalid(where, f"a label selector is a mapping, not {type(selector).__name__}")
+        raise _invalid(where, f"a label selector is a mapping, not {selector!r}")
     unknown = sorted(str(key) for key in set(selector) - {"matchLabels", "matchExpressions"})
     if unknown:
         raise _invalid(where, f"unknown keys {', '.join(unknown)}; known are matchLabels and matchExpressions")

@@ -75,6 +75,8 @@ class ObjectsRun:
         task = self._task
         namespace = self._session.find(f"/api/v1/namespaces/{task.namespace}")
         self._has_namespace = namespace is not None
+        if namespace is not None:
+            plan.refuse_ending({"kind": kinds.NAMESPACE, **namespace})
         changes = []
         for wanted in task.definitions:
             if wanted["kind"] == kinds.NAMESPACE:

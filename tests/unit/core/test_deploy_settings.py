@@ -17,6 +17,27 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "no tag": ({"deploy_image": "apacheignite/ignite"}, "has neither tag nor digest"),
     "moving tag": ({"deploy_image": "apacheignite/ignite:latest"}, "tag latest moves"),
     "odd image": ({"deploy_image": "ignite 2.10"}, "is not the reference of an image"),
+    "URL of an image": ({"deploy_image": "https://registry.test/ignite:2.17.0"}, "is not the reference of an image"),
+    "odd digest": ({"deploy_image": "apacheignite/ignite:2.17.0@sha256:1"}, "is not the reference of an image"),
+    "capital in an image": ({"deploy_image": "registry.test/Own/ignite:2.17.0"}, "is not the reference of an image"),
+    "digit first": ({"instance": "1st"}, "begins with a letter"),
+    "others' account": ({"instance": "default"}, "is not default"),
+    "label of one pod": (
+        {"pod_selector": {"matchLabels": {"statefulset.kubernetes.io/pod-name": "ignite-0"}}},
+        "in each pod to another value",
+    ),
+    "label of a revision": ({"deploy_labels": {"controller-revision-hash": "x"}}, "in each pod to another value"),
+    "memory in bytes": ({"deploy_resources": {"limits": {"memory": 1073741824}}}, "the memory limit is 1024 MiB"),
+    "memory in thousands": ({"deploy_resources": {"limits": {"memory": "1G"}}}, "the memory limit is 953 MiB"),
+    "part of memory": ({"deploy_resources": {"limits": {"memory": "0.5Gi"}}}, "the memory limit is 512 MiB"),
+    "more than the limit": (
+        {"deploy_resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1500m", "memory": "2Gi"}}},
+        "2 of cpu is requested, over the limit 1500m",
+    ),
+    "odd resource": ({"deploy_resources": {"limits": {"mem ory": "2Gi"}}}, "'mem ory' is not a valid label key"),
+    "unknown resource": ({"deploy_resources": {"limits": {"ram": "2Gi"}}}, "ram is none of the standard resources"),
+    "no storage": ({"deploy_persistence_size": "0"}, "is less than 1Gi"),
+    "little storage": ({"deploy_persistence_size": "500m"}, "is less than 1Gi"),
     "unknown version": ({"deploy_image": "apacheignite/ignite:2.8.1"}, "2.8.1 is not among the versions"),
     "newer version": ({"deploy_image": "apacheignite/ignite:3.0.0"}, "3.0.0 is not among the versions"),
     "untold version": ({"deploy_image": "registry.test/cache:7"}, "ignite_lockdown_version: it is not set"),
@@ -39,6 +60,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "odd resources": ({"deploy_resources": {"limit": {}}}, "unknown key 'limit'"),
     "odd quantity": ({"deploy_persistence_size": "20 GB"}, "'20 GB' is not a quantity"),
     "two options": ({"deploy_jvm_options": ["-Xss1m -XX:+UseG1GC"]}, "is not one option"),
+    "many options": ({"deploy_jvm_options": ["-Dx=" + "y" * 70000]}, "longer than 65536 characters"),
     "reference": ({"deploy_jvm_options": ["-Dx=$(TOKEN)"]}, "is not one option"),
     "root": ({"deploy_run_as_user": 0}, "0 is not between 1"),
     "password alone": ({"deploy_tls_password_secret": "p"}, "deploy_tls_secret is not set"),
@@ -53,6 +75,19 @@ def test_bad_values_are_refused(case: str) -> None:
     made = worked_out(**changed)
     assert message in "\n".join(map(str, made.errors))
     assert made.record == {}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "ignite:2.17.0",
+        "registry.test:5000/team/apacheignite/ignite:2.17.0-jdk11",
+        f"registry.test/own_team/ignite:2.17.0@sha256:{'a1' * 32}",
+        "[fd00::1]:5000/ignite:2.17.0",
+    ],
+)
+def test_images_of_any_registry_are_taken(image: str) -> None:
+    assert rendered(deploy_image=image).deployment["version"] == "2.17.0"
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -19,11 +19,13 @@ from ignite_xml import (
     listed,
     message,
     read,
+    stateful_set,
     static,
     workload,
 )
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Version
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.workload import Workload
 
 Json = dict[str, t.Any]
 OLD, NEW = "apacheignite/ignite:2.10.0", "apacheignite/ignite:2.17.0"
@@ -78,6 +80,19 @@ def test_what_fits_a_lock_down_has_no_finding_and_fits_profile_minimal() -> None
         ({"discoverySpi": discovery(static("a.b:47501"), localPortRange=0)}, "address_port_differs", "47501"),
         ({"discoverySpi": discovery(static("10.0.0.1:47500"), localPortRange=0)}, "fixed_addresses", "replaced"),
         ({"discoverySpi": discovery(static("${HOSTS}"), localPortRange=0)}, "unknown_value", "HOSTS"),
+        ({"discoverySpi": discovery(static("127.0.0.1:47500..47509"), localPortRange=0)}, "loopback_addresses",
+         "cluster of its own"),
+        ({"discoverySpi": discovery(static("localhost", "[::1]"), localPortRange=0)}, "loopback_addresses",
+         "lead back"),
+        ({"localHost": "127.0.0.1"}, "loopback_only", "listens on a loopback"),
+        ({"addressResolver": bean("org.apache.ignite.configuration.BasicAddressResolver")}, "address_resolver",
+         "further addresses"),
+        ({"communicationSpi": bean("TcpCommunicationSpi", localPortRange=0, addressResolver=bean("x.Resolver"))},
+         "address_resolver", "further addresses"),
+        ({"cacheConfiguration": bean("org.apache.ignite.configuration.CacheConfiguration", cacheStoreFactory=
+          bean("org.apache.ignite.cache.store.jdbc.CacheJdbcPojoStoreFactory"))}, "other_connection", "cache store"),
+        ({"deploymentSpi": bean("org.apache.ignite.spi.deployment.uri.UriDeploymentSpi")}, "other_connection",
+         "uriList"),
         ({"clientMode": "true"}, "client_mode", "thick client"),
         ({"authenticationEnabled": "true"}, "authentication_without_persistence", "persistence"),
         ({"includeProperties": NULL}, "system_properties_exposed", "cmd=top"),
@@ -170,6 +185,12 @@ def test_the_users_word_on_the_version_wins() -> None:
         ({"OPTION_LIBS": "ignite-kubernetes, control-center-agent"}, "control_center", "warning"),
         ({"EXTERNAL_LIBS": "https://u:hunter2@repo.example/a.jar?hunter2"}, "download", "error"),
         ({"EXTERNAL_LIBS": "hunter2@repo/a.jar, http://[x"}, "download", "error"),
+        ({"IGNITE_LOCAL_HOST": "localhost"}, "loopback_only", "error"),
+        ({"JVM_OPTS": "-Dhttps.proxyHost=proxy.example"}, "proxy", "error"),
+        ({"JVM_OPTS": "-Dhttps.proxyHost=proxy -Dhttp.nonProxyHosts=172.30.0.1"}, "proxy", "warning"),
+        ({"JVM_OPTS": "-DsocksProxyHost=proxy -Dhttp.nonProxyHosts=172.30.0.1"}, "proxy", "error"),
+        ({"JVM_OPTS": "-DIGNITE_JETTY_PORT=8081 @/config/java.options"}, "unknown_value", "error"),
+        ({"JVM_OPTS": "-Dcom.sun.management.config.file=/config/jmx"}, "unknown_value", "error"),
         ({"CONFIG_URI": "http://config.example/ignite.xml"}, "download", "error"),
         ({"IGNITE_UPDATE_NOTIFIER": None}, "update_notifier", "warning"),
         ({"JVM_OPTS": "-DIGNITE_UPDATE_NOTIFIER=true"}, "update_notifier", "warning"),
@@ -208,6 +229,60 @@ def test_variables_are_filled_in_as_the_kubelet_does() -> None:
     assert {listener.name: listener.port for listener in found.listeners}["rest"] == 8090
 
 
+def rest_port(of: t.Any) -> int | None:
+    return {listener.name: listener.port for listener in read(pinned(), of).listeners}["rest"]
+
+
+def test_a_dollar_that_is_doubled_is_filled_in_by_nobody() -> None:
+    assert rest_port(workload({"PORT": "8090", "JVM_OPTS": "-DIGNITE_JETTY_PORT=$$(PORT)"})) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"entries": [{"name": "JVM_OPTS", "value": "-Xmx1g $(MORE)"}],
+         "before": [{"name": "MORE", "valueFrom": {"configMapKeyRef": {"name": "ignite", "key": "options"}}}]},
+        {"entries": [{"name": "JVM_OPTS", "value": "-Xmx1g $(MORE)"}],
+         "envFrom": [{"configMapRef": {"name": "env"}}]},
+    ],
+)  # fmt: skip
+def test_options_that_are_filled_in_from_elsewhere_are_unknown(more: Json) -> None:
+    """REST would be taken to be on 8080, whatever the other object says."""
+    entries = [*more.pop("before", []), *more.pop("entries")]
+    found = read(pinned(), workload(entries=entries, **more))
+    assert found.as_dict()["ports"] is None
+    assert "JVM_OPTS" in message(found, "unread_environment")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"command": ["java", "-Xmx1g", "-DIGNITE_JETTY_PORT=9090", "-cp", "libs/*", "Main", "/config/ignite.xml"]},
+        {"command": ["/bin/sh", "-c", "exec java -DIGNITE_JETTY_PORT=9090 Main /config/ignite.xml"]},
+        {"args": ["/opt/ignite/bin/ignite.sh", "-J-DIGNITE_JETTY_PORT=9090", "/config/ignite.xml"]},
+    ],
+)
+def test_options_on_the_command_line_count(changes: Json) -> None:
+    assert rest_port(workload(**changes)) == 9090
+    assert "own_command" in codes(read(pinned(), workload(**changes)))
+    assert rest_port(workload({"JVM_OPTS": "-DIGNITE_JETTY_PORT=9091"}, **changes)) is None
+    assert rest_port(workload({"JVM_OPTS": "-DIGNITE_JETTY_PORT=9090"}, **changes)) == 9090
+
+
+@pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
+def test_options_in_quotes_count(variable: str) -> None:
+    assert rest_port(workload({variable: "'-DIGNITE_JETTY_PORT=9090' \"-Dx=y\""})) == 9090
+
+
+def test_an_option_after_a_file_of_options_counts() -> None:
+    assert rest_port(workload({"JVM_OPTS": "@/config/java.options -DIGNITE_JETTY_PORT=9090"})) == 9090
+
+
+def test_the_address_of_the_environment_wins_over_the_configurations() -> None:
+    found = read(pinned(localHost="127.0.0.1"), workload({"IGNITE_LOCAL_HOST": "10.0.0.7"}))
+    assert codes(found) == []
+
+
 def test_variables_from_elsewhere_are_unknown() -> None:
     entry = {"name": "JVM_OPTS", "valueFrom": {"secretKeyRef": {"name": "options", "key": "jvm"}}}
     found = read(pinned(), workload(entries=[entry]))
@@ -241,6 +316,25 @@ VERSION: Json = {**PROBE, "httpGet": {"path": "/ignite?cmd=version", "port": 808
 )
 def test_the_pod_is_judged(changes: Json, code: str, level: str) -> None:
     assert code in codes(read(pinned(), workload(**changes)), level)
+
+
+@pytest.mark.parametrize(
+    ("status", "earlier"),
+    [
+        ({"replicas": 3, "updatedReplicas": 1}, True),
+        ({"replicas": 3}, True),
+        ({"desiredNumberScheduled": 3, "updatedNumberScheduled": 2}, True),
+        ({"replicas": 3, "updatedReplicas": 3}, False),
+        ({"desiredNumberScheduled": 3, "updatedNumberScheduled": 3}, False),
+        ({"replicas": 0}, False),
+        ({}, False),
+    ],
+)
+def test_pods_of_an_earlier_template_are_a_finding(status: Json, earlier: bool) -> None:
+    """As with updateStrategy OnDelete: policies by the new ports would cut the running pods off."""
+    plain = workload()
+    of = Workload.of({**stateful_set(dict(plain.pod)), "status": status})
+    assert ("earlier_pods" in codes(read(pinned(), of), "warning")) is earlier
 
 
 SPEL = (

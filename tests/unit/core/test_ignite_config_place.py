@@ -48,6 +48,11 @@ HOME = "/opt/ignite/apache-ignite"
         (f"{HOME}/config", MAP, {"uri": None}, ("ConfigMap", "default-config.xml")),
         (f"{HOME}/config", MAP, {"uri": "config/own.xml"}, ("ConfigMap", "own.xml")),
         ("/config", MAP, {"uri": None, "command": ["ignite.sh"], "args": ["/config/a.xml"]}, ("ConfigMap", "a.xml")),
+        # The official image has no entry point, so arguments alone replace its start script.
+        ("/config", MAP, {"args": ["ignite.sh", "-J-Dlog4j.configurationFile=/config/log.xml", "/config/a.xml"]},
+         ("ConfigMap", "a.xml")),
+        ("/config", MAP, {"command": ["sh", "-c", "ignite.sh '/config/a.xml'; sleep 1"]}, ("ConfigMap", "a.xml")),
+        ("/config", MAP, {"command": ["sh", "-c", "ignite.sh $CONFIG_URI"]}, ("ConfigMap", "ignite.xml")),
     ],
 )  # fmt: skip
 def test_the_place_is_found(path: str, source: Json, options: Json, place: tuple[str, str]) -> None:
@@ -71,6 +76,8 @@ def test_the_place_is_found(path: str, source: Json, options: Json, place: tuple
             "downloads it at its start, from http://x.ex",
         ),
         ("/config", MAP, {"uri": "http://[x"}, "what is no URL"),
+        ("/config", MAP, {"args": ["/config/a.xml", "/config/b.xml"]}, "several files"),
+        ("/config", MAP, {"command": ["sh", "-c", "ignite.sh $FOLDER/a.xml"]}, "through a variable"),
         ("/config", MAP, {"uri": None}, "no volume"),
     ],
 )

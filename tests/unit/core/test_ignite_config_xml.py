@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ignite_xml import PINNED, bean, beans, codes, discovery, ignite, kubernetes, message, read
+from ignite_xml import PINNED, bean, beans, codes, discovery, ignite, kubernetes, listed, message, read
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.elements import LARGEST, parse
@@ -123,6 +123,11 @@ def test_all_ways_to_write_a_bean_lead_to_the_same() -> None:
         ),
         configuration(discovery(finder, localPort="<value> 47600 </value>", localPortRange="<value>0</value>")),
         beans("<beans>", *configuration('<ref bean="spi"/>', named).splitlines()[3:-1], "</beans>"),
+        # Spring takes capitals and hyphens for the same property.
+        ignite(DiscoverySpi=bean("TcpDiscoverySpi", LocalPort=47600, LocalPortRange=0, IpFinder=finder)),
+        configuration(
+            bean("TcpDiscoverySpi", attributes='p:local-port="47600" p:local-port-range="0"', ipFinder=finder)
+        ),
     ):
         found = read(document)
         assert (found.listeners[0].port, found.listeners[0].last_port) == (47600, 47600), document
@@ -147,6 +152,64 @@ def test_a_port_that_is_not_written_out_is_never_guessed(port: str) -> None:
     assert {"unknown_value", "invalid_value"} & set(codes(found, "error"))
 
 
+@pytest.mark.parametrize(
+    "connector",
+    [
+        '<bean class="org.apache.ignite.configuration.ClientConnectorConfiguration" factory-method="make"/>',
+        bean("org.springframework.beans.factory.config.MethodInvokingFactoryBean", targetMethod="setPort"),
+        bean("com.example.PinnedClientConnector"),
+    ],
+)
+@pytest.mark.parametrize("name", ["thin_client", "connector"])
+def test_a_connector_that_may_set_its_own_port_is_not_taken_for_ignites(name: str, connector: str) -> None:
+    holder = {"thin_client": "clientConnectorConfiguration", "connector": "connectorConfiguration"}[name]
+    found = read(ignite(**{**PINNED, holder: connector}))
+    assert {listener.name: listener.port for listener in found.listeners}[name] is None
+    assert f"other_{name}" in codes(found, "error")
+    assert found.as_dict()["ports"] is None
+
+
+@pytest.mark.parametrize("wiring", ["byName", "byType"])
+def test_what_spring_wires_by_itself_is_unknown(wiring: str) -> None:
+    """Ignite takes the bean discoverySpi here, though nobody refers to it."""
+    spi = bean("TcpDiscoverySpi", attributes='id="discoverySpi"', localPort=48500, ipFinder=kubernetes())
+    by_root = beans(spi, bean("IgniteConfiguration")).replace("<beans ", f'<beans default-autowire="{wiring}" ', 1)
+    by_bean = beans(spi, bean("IgniteConfiguration", attributes=f'autowire="{wiring}"'))
+    for document in (by_root, by_bean):
+        found = read(document)
+        assert (found.listeners[0].port, found.discovery.mode) == (None, "unknown")
+        assert "unknown_value" in codes(found, "error")
+
+
+def test_wiring_by_name_where_no_bean_has_the_name_sets_nothing() -> None:
+    document = beans(bean("IgniteConfiguration", **PINNED))
+    wired = document.replace("<beans ", '<beans default-autowire="byName" ', 1)
+    assert read(wired).as_dict() == read(document).as_dict()
+
+
+def test_lists_that_are_merged_by_default_are_unknown() -> None:
+    finder = bean("TcpDiscoveryVmIpFinder", attributes='id="base" abstract="true"', addresses=listed("a.b"))
+    child = '<bean parent="base"><property name="addresses"><list><value>10.0.0.1</value></list></property></bean>'
+    document = configuration(discovery(child), finder).replace("<beans ", '<beans default-merge="true" ', 1)
+    assert read(document).discovery.mode == "unknown"
+    plain = read(document.replace("<list>", '<list merge="false">'))
+    assert plain.discovery.addresses == ("10.0.0.1",)
+
+
+def test_the_finders_own_properties_win_over_the_bean_that_it_is_made_from() -> None:
+    settings = bean("KubernetesConnectionConfiguration", namespace="one", serviceName="a", masterUrl="https://10.0.0.1")
+    own = {"namespace": "two", "masterUrl": "https://10.0.0.2:6443"}
+    found = read(configuration(discovery(bean("TcpDiscoveryKubernetesIpFinder", settings, **own)))).discovery
+    assert (found.namespace, found.service, found.master_url) == ("two", "a", "https://10.0.0.2:6443")
+
+
+def test_a_finder_made_from_what_is_no_connection_bean_is_unknown() -> None:
+    made = "<bean class='com.example.Connection' factory-method='make'/>"
+    found = read(configuration(discovery(bean("TcpDiscoveryKubernetesIpFinder", made))))
+    assert found.discovery.mode == "unknown"
+    assert "unknown_value" in codes(found, "error")
+
+
 def test_a_placeholder_is_named_without_its_default() -> None:
     found = read(configuration(discovery(kubernetes(), localPort="${PORT:hunter2}")))
     assert "placeholder PORT " in message(found, "unknown_value")
@@ -162,6 +225,14 @@ def test_a_placeholder_is_named_without_its_default() -> None:
         (beans('<bean class="org.apache.ignite.configuration.IgniteConfiguration" parent="gone"/>'), "unknown_value"),
         (beans(bean("IgniteConfiguration", '<ref bean="gone"/>')), "unknown_value"),
         (configuration('<ref bean="gone"/>'), "unknown_value"),
+        (beans(bean("IgniteConfiguration", **PINNED), bean("org.x.PropertyOverrideConfigurer")), "override_not_read"),
+        (
+            beans(
+                bean("IgniteConfiguration", **PINNED),
+                '<context:component-scan xmlns:context="http://www.springframework.org/schema/context"/>',
+            ),
+            "override_not_read",
+        ),
         (configuration("<bean class='x.Factory' factory-method='make'/>"), "other_discovery"),
         (configuration(bean("org.apache.ignite.spi.discovery.zk.ZookeeperDiscoverySpi")), "other_discovery"),
     ],

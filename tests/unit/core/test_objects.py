@@ -218,6 +218,13 @@ def test_the_order_is_that_of_the_writes() -> None:
     assert "namespace" not in found[0]["metadata"]
 
 
+def nested(levels: int) -> Json:
+    found: Json = {}
+    for _level in range(levels):
+        found = {"a": found}
+    return found
+
+
 @pytest.mark.parametrize(
     ("definition", "words"),
     [
@@ -236,6 +243,11 @@ def test_the_order_is_that_of_the_writes() -> None:
         ({**config_map(), "data": ["a"]}, "it is a list"),
         (secret(data={"a": "%%%"}), "not base64"),
         ({**STATEFUL_SET, "spec": {"odd": object()}}, "JSON has no form"),
+        ({**STATEFUL_SET, "spec": {"odd": float("nan")}}, "JSON has no form"),
+        ({**STATEFUL_SET, "spec": nested(2000)}, "nests more than 64 levels"),
+        (config_map(a="\ud800"), "half of a character"),
+        (secret(stringData={"a": "\ud800"}), "half of a character"),
+        ({**config_map(), "kind": ["ConfigMap"]}, "is not one of"),
     ],
 )
 def test_a_bad_definition_is_refused_with_its_place(definition: t.Any, words: str) -> None:
@@ -352,6 +364,26 @@ def test_what_a_gitops_controller_keeps_is_not_changed() -> None:
     live["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "x"}
     with pytest.raises(LockdownError, match="Argo CD"):
         change_of(live)
+
+
+@pytest.mark.parametrize("converged", [True, False])
+def test_what_is_being_deleted_is_neither_written_nor_taken_for_as_wanted(converged: bool) -> None:
+    live = stored_set() if converged else scaled(entry(THEM, "Update", AFTER))
+    live["metadata"]["deletionTimestamp"] = AFTER
+    with pytest.raises(LockdownError, match=f"being deleted since {AFTER}") as caught:
+        change_of(live, "StatefulSet/ignite")
+    assert caught.value.code == "being_deleted"
+
+
+def test_what_another_controller_owns_is_not_taken_from_it() -> None:
+    live = scaled(entry(THEM, "Update", AFTER))
+    owner = {"apiVersion": "x/v1", "kind": "IgniteCluster", "name": "cache", "uid": "two"}
+    live["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+    with pytest.raises(LockdownError, match="IgniteCluster cache would revert it") as caught:
+        change_of(live, "StatefulSet/ignite")
+    assert caught.value.code == "owned_by_controller"
+    live["metadata"]["ownerReferences"] = [owner]
+    assert change_of(live).action == "update"
 
 
 def test_a_server_that_knows_better_makes_a_change_none() -> None:

@@ -132,6 +132,7 @@ def test_a_wrong_definition_is_refused_with_its_place(spec: Json, why: str) -> N
     [
         ("text", "is a mapping"),
         ({**plain(), "kind": "Deployment"}, "not one of"),
+        ({**plain(), "kind": ["NetworkPolicy"]}, "not one of"),
         ({**plain(), "apiVersion": "extensions/v1beta1"}, "not one of"),
         ({**plain(), "metadata": {"name": "No Name"}}, "not a valid object name"),
         ({**plain(), "metadata": {"name": "a", "namespace": "other"}}, "it is for namespace"),

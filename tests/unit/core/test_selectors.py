@@ -85,6 +85,8 @@ def test_as_query(selector: t.Any, query: str) -> None:
         {"matchLabels": ["a"]},
         {"matchLabels": {"app": 1}},
         {"matchLabels": {"app": "a b"}},
+        {"matchLabels": {"app": "a\n"}},
+        {"matchLabels": {"app\n": "a"}},
         {"matchLabels": {"app": "x" * 64}},
         {"matchLabels": {"-app": "a"}},
         {"matchLabels": {"Example.com/app": "a"}},

@@ -16,6 +16,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     Ignite,
     read_ignite,
 )
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.listeners import ROLE_PORTS
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import read_version
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.workload import Workload
 
@@ -62,7 +63,7 @@ def _read(objects: t.Sequence[Record], meant: Record) -> Ignite:
 
 def _differences(ignite: Ignite, meant: Record) -> t.Iterator[str]:
     read: dict[str, tuple[t.Any, t.Any]] = {
-        "the ports": (ignite.as_dict()["ports"], dict(meant["ports"])),
+        "the ports": (_ports(ignite, meant["ports"]), dict(meant["ports"])),
         "the discovery": (ignite.discovery.mode, meant["finder"]["mode"]),
         "TLS between servers": (ignite.security.nodes_tls, meant["tls"] is not None),
         "TLS of thin clients": (ignite.security.thin_clients_tls, meant["tls"] is not None),
@@ -74,6 +75,12 @@ def _differences(ignite: Ignite, meant: Record) -> t.Iterator[str]:
             yield f"{what} in the rendered configuration: {found}, and the variables say {wanted}"
     if not meant["names_resolved"]:
         yield from ignite.minimal.reasons
+
+
+def _ports(ignite: Ignite, meant: t.Collection[str]) -> dict[str, int | None]:
+    """Ports that are read. One that a JVM option opens and no variable names is open to nobody."""
+    active = [listener for listener in ignite.listeners if listener.counts]
+    return {listener.name: listener.port for listener in active if listener.name in (*ROLE_PORTS, *meant)}
 
 
 def _refused(why: str) -> LockdownError:

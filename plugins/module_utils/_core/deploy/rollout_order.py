@@ -138,7 +138,7 @@ def _impossible(live: Record, meant: Record) -> t.Iterator[LockdownError]:
             "storage_cannot_change",
             f"Refused to {'add' if after else 'remove'} persistence",
             "a StatefulSet's volumes cannot change, and this role deletes neither a StatefulSet nor a claim",
-            f"Deploy a new instance beside this one ({PREFIX}instance) and move the data",
+            f"Deploy a new instance beside this one ({PREFIX}instance, {PREFIX}pod_selector) and move the data",
         )
 
 

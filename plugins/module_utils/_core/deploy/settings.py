@@ -14,16 +14,35 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors imp
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite import PREFIX, told_version
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import versions
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Image, Version
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.quantity import amount
 
 Given = t.Mapping[str, t.Any]
 
 _DEPLOY = f"{PREFIX}deploy_"
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
+# [REGISTRY[:PORT]/]PATH[:TAG][@DIGEST], as container runtimes take it.
+_PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    r"(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?/)?"
+    rf"{_PATH}(?:/{_PATH})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+)
+_SERVICE_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([munkKMGTPE]|[KMGTPE]i)?")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _OPTION = re.compile(r"-[^\s$]+")
 _RESERVED_LABELS = ("app.kubernetes.io/managed-by", "app.kubernetes.io/instance")
+# A StatefulSet's controller sets them, to another value in each pod or each revision.
+_LABELS_OF_PODS = (
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+    "controller-revision-hash",
+    "pod-template-hash",
+)
+_MEBIBYTE = 1024 * 1024
+# Ignite's write-ahead log alone has ten segments of 64 MiB.
+_LEAST_STORAGE = 1024 * _MEBIBYTE
 _RESOURCES = ("requests", "limits")
+_RESOURCE_NAMES = ("cpu", "memory", "ephemeral-storage", "hugepages-")
+_LONGEST_OPTIONS = 65536  # of the 128 KiB that Linux gives to one variable
 _LONGEST_WAIT = 86400  # seconds
 
 _T = t.TypeVar("_T")
@@ -99,6 +118,8 @@ def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
     selector: dict[str, str] = {}
     with options.collected(reader.errors):
         selector = _selector(given)
+    with options.collected(reader.errors):
+        _check_instance(given)
     found = Settings(
         image=image,
         version=version or versions.NEWEST,
@@ -109,7 +130,7 @@ def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
         heap_mb=reader.read("heap_mb", _number(128, 1_048_576), 768),
         data_region_mb=reader.read("data_region_mb", _number(64, 16_777_216), 512),
         jvm_options=reader.read("jvm_options", _jvm_options, []),
-        persistence_size=reader.read("persistence_size", _quantity, ""),
+        persistence_size=reader.read("persistence_size", _storage, ""),
         persistence_class=reader.read("persistence_class", options.object_name, ""),
         priority_class=reader.read("priority_class", options.object_name, ""),
         spread_key=reader.read("spread_key", _label_key, ""),
@@ -121,7 +142,7 @@ def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
         authentication=reader.read("authentication", options.flag, False),
         startup_seconds=reader.read("startup_seconds", _number(10, _LONGEST_WAIT), 300),
     )
-    for check in (_memory, _clashing_labels, _authentication):
+    for check in (_memory, _requests, _clashing_labels, _authentication):
         with options.collected(reader.errors):
             check(found)
     return (None if reader.errors else found), reader.errors
@@ -156,7 +177,23 @@ def _selector(given: Given) -> dict[str, str]:
     found = dict((selector or {}).get("matchLabels") or {})
     if (selector or {}).get("matchExpressions") or not found:
         raise options.invalid(where, "pods that are deployed get its labels, so it must hold matchLabels alone")
+    _refuse_labels_of_pods(found, where)
     return found
+
+
+def _refuse_labels_of_pods(labels: t.Mapping[str, str], where: str) -> None:
+    """By such a label the policies would leave out most of the pods."""
+    found = sorted(set(labels) & set(_LABELS_OF_PODS))
+    if found:
+        raise options.invalid(where, f"{', '.join(found)} is set by Kubernetes, in each pod to another value")
+
+
+def _check_instance(given: Given) -> None:
+    """It is the name of Services and of a ServiceAccount; an error of theirs would come after the first writes."""
+    where = f"{PREFIX}instance"
+    name = given.get(where)
+    if not isinstance(name, str) or not _SERVICE_NAME.fullmatch(name) or name == "default":
+        raise options.invalid(where, f"{name!r} is to name a Service, so it begins with a letter, and is not default")
 
 
 def _tls(reader: _Reader) -> Tls | None:
@@ -173,13 +210,24 @@ def _tls(reader: _Reader) -> Tls | None:
 
 
 def _memory(found: Settings) -> None:
-    limit = _mebibytes(found.resources.get("limits", {}).get("memory", ""))
+    limit = amount(found.resources.get("limits", {}).get("memory", ""))
     needed = found.heap_mb + found.data_region_mb
-    if limit is not None and needed > limit:
+    if limit is not None and needed * _MEBIBYTE > limit:
         raise options.invalid(
             f"{_DEPLOY}resources",
-            f"the memory limit is {limit} MiB, and heap and data region alone have {needed} MiB",
+            f"the memory limit is {int(limit // _MEBIBYTE)} MiB, and heap and data region alone have {needed} MiB",
         )
+
+
+def _requests(found: Settings) -> None:
+    """The API server refuses it, which is too late in a namespace that is yet to be created."""
+    limits = found.resources.get("limits", {})
+    for name, asked in found.resources.get("requests", {}).items():
+        wanted, limit = amount(asked), amount(limits.get(name, ""))
+        if wanted is not None and limit is not None and wanted > limit:
+            raise options.invalid(
+                f"{_DEPLOY}resources", f"{asked} of {name} is requested, over the limit {limits[name]}"
+            )
 
 
 def _clashing_labels(found: Settings) -> None:
@@ -226,23 +274,26 @@ def _quantity(value: t.Any, where: str) -> str:
     return text
 
 
-def _mebibytes(quantity: str) -> int | None:
-    """A memory limit in the usual units; None for other forms, which the API server judges."""
-    match = re.fullmatch(r"([0-9]+)(Ki|Mi|Gi|Ti)", quantity)
-    factors = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}
-    return int(int(match[1]) * factors[match[2]]) if match else None
+def _storage(value: t.Any, where: str) -> str:
+    text = _quantity(value, where)
+    if (amount(text) or 0) < _LEAST_STORAGE:
+        raise options.invalid(where, f"{text} is less than 1Gi, which Ignite's write-ahead log needs when it starts")
+    return text
 
 
 def _resources(value: t.Any, where: str) -> dict[str, dict[str, str]]:
     fields = options.mapping(value, where)
     options.reject_unknown(fields, _RESOURCES, where)
-    return {
-        part: {
-            name: _quantity(amount, f"{where}.{part}.{name}")
-            for name, amount in options.mapping(amounts, f"{where}.{part}").items()
-        }
-        for part, amounts in fields.items()
-    }
+    return {part: _amounts(amounts, f"{where}.{part}") for part, amounts in fields.items()}
+
+
+def _amounts(value: t.Any, where: str) -> dict[str, str]:
+    found = options.mapping(value, where)
+    for name in found:
+        _label_key(name, where)
+        if "/" not in name and not name.startswith(_RESOURCE_NAMES):
+            raise options.invalid(where, f"{name} is none of the standard resources, and others have a prefix")
+    return {name: _quantity(given, f"{where}.{name}") for name, given in found.items()}
 
 
 def _jvm_options(value: t.Any, where: str) -> list[str]:
@@ -251,6 +302,8 @@ def _jvm_options(value: t.Any, where: str) -> list[str]:
     odd = next((word for word in found if not _OPTION.fullmatch(word)), None)
     if odd is not None:
         raise options.invalid(where, f"{odd!r} is not one option: it begins with a hyphen and has no blank and no $")
+    if len(" ".join(found)) > _LONGEST_OPTIONS:
+        raise options.invalid(where, f"they are longer than {_LONGEST_OPTIONS} characters together")
     return found
 
 
@@ -266,6 +319,7 @@ def _labels(value: t.Any, where: str) -> dict[str, str]:
     reserved = sorted(set(fields) & set(_RESERVED_LABELS))
     if reserved:
         raise options.invalid(where, f"{', '.join(reserved)} is set by the role")
+    _refuse_labels_of_pods(fields, where)
     return {key: str(text) for key, text in fields.items()}
 
 

@@ -19,6 +19,7 @@ KUBERNETES, STATIC, DNS, MULTICAST, OTHER, UNKNOWN = "kubernetes", "static", "dn
 NAME, ADDRESS, ENVIRONMENT = "name", "address", "environment"
 
 MULTICAST_PORT = 47400
+_CONNECTION = ".KubernetesConnectionConfiguration"
 _DEFAULT_URL = "https://kubernetes.default.svc.cluster.local:443"
 _MODES = {
     "TcpDiscoveryKubernetesIpFinder": KUBERNETES,
@@ -107,17 +108,22 @@ def _listed(reader: Reader, finder: Part, mode: str) -> Discovery:
 def _kubernetes(reader: Reader, finder: Bean) -> Discovery:
     """Since 2.10 the settings are a bean of their own; the finder's own properties are the older form."""
     argument: Value = finder.only_argument()
-    if isinstance(argument, Unknown) or (argument is not None and not isinstance(argument, Bean)):
+    if not (argument is None or (isinstance(argument, Bean) and argument.class_name.endswith(_CONNECTION))):
         fix = "Give one KubernetesConnectionConfiguration bean"
         reader.note("unknown_value", ERROR, finder.line, "the constructor argument of the finder is not known", fix)
         return Discovery(UNKNOWN, reader.where(finder.line))
-    settings = Part(argument or finder)
-    url, kind = _master_url(reader, settings)
+    settings = Part(argument if isinstance(argument, Bean) else finder)
+
+    def holder(name: str) -> Part:
+        """The finder's own properties are set after the bean that it is made from, into that bean."""
+        return Part(finder) if finder.has(name) else settings
+
+    url, kind = _master_url(reader, holder("masterUrl"))
     return Discovery(
         mode=KUBERNETES,
         where=reader.where(settings.line),
-        namespace=reader.text(settings, "namespace", "default"),
-        service=reader.text(settings, "serviceName", "ignite"),
+        namespace=reader.text(holder("namespace"), "namespace", "default"),
+        service=reader.text(holder("serviceName"), "serviceName", "ignite"),
         master_url=url,
         master_url_kind=kind,
         finder_port=reader.number(settings, "discoveryPort", 0),

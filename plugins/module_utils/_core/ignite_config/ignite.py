@@ -23,6 +23,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
     Part,
     Reader,
 )
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.judge_connections import (
+    judge_connections,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.judge_discovery import (
     judge_discovery,
 )
@@ -95,6 +98,7 @@ def read_ignite(config: Config, workload: Workload | None = None, version: Versi
         *_parts_unread(document, reader),
         *reader.findings,
         *workloads.judge_version(known, workload.where if workload else config.where),
+        *judge_connections(reader, ignite, document.root, workload),
         *judge_listeners(listeners),
         *judge_rest(workload),
         *judge_discovery(discovery, listeners[0].port, known, workload.ref.namespace if workload else ""),
@@ -136,6 +140,9 @@ def _parts_unread(document: Document, reader: Reader) -> t.Iterator[Finding]:
     for line in document.profiles:
         message = "beans of a profile are not read, and may be active"
         yield Finding("profile_not_read", ERROR, reader.where(line), message, "Do without profiles")
+    for line in document.changers:
+        message = "it may bring beans, or change properties of beans, that are written elsewhere"
+        yield Finding("override_not_read", ERROR, reader.where(line), message, "Write all properties into their beans")
 
 
 def _multicast(discovery: Discovery) -> t.Iterator[Listener]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import discovery as modes
@@ -76,6 +77,10 @@ def _finder_port(discovery: Discovery, port: int | None, version: Version | None
 
 def _listed(discovery: Discovery, port: int | None, version: Version | None) -> t.Iterator[Finding]:
     where = discovery.where
+    hosts = [host_of(address) for address in discovery.addresses]
+    if hosts and all(map(is_loopback, hosts)):
+        message = "all addresses lead back to the pod that dials them, so every server stays a cluster of its own"
+        yield Finding("loopback_addresses", ERROR, where, message, "List the servers' names")
     if not discovery.addresses:
         message = "the static finder lists no address, so every server stays a cluster of its own"
         yield Finding("no_addresses", ERROR, where, message, "List the servers' names")
@@ -93,3 +98,11 @@ def _listed(discovery: Discovery, port: int | None, version: Version | None) -> 
     if discovery.mode == modes.DNS and version and version < versions.ALL_ADDRESSES:
         message = f"{version} takes one address of each name once, so the name of a Service leads to one server"
         yield Finding("one_address_of_a_name", NOTE, where, message, "List the pods by their own names")
+
+
+def is_loopback(host: str) -> bool:
+    """Of an address, or of the name that every pod has for itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -33,6 +33,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.source imp
 _READ = ("CONFIG_URI", "OPTION_LIBS", "EXTERNAL_LIBS", *JVM_VARIABLES)
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 _COMMAND = re.compile(r"[?&]cmd=(\w+)")
+_PROXIES = ("https.proxyHost", "socksProxyHost")
 _AGENT = "control-center-agent"
 
 
@@ -82,9 +83,15 @@ def _pod(workload: Workload) -> t.Iterator[Finding]:
     if workload.pod.get("hostNetwork"):
         message = "the pods use their node's network, and network policies do not apply to them"
         yield Finding("host_network", ERROR, workload.where, message, "Remove hostNetwork")
+    if not workload.is_current:
+        message = "pods of an earlier template still run, and what they were started with is not read"
+        yield Finding("earlier_pods", WARNING, workload.where, message, "Let the rollout end, or replace these pods")
     if workload.replaces_start:
-        message = "a command replaces the image's start script, which reads OPTION_LIBS, CONFIG_URI and JVM_OPTS"
-        fix = "Remove the command, or check what it makes of these variables"
+        message = (
+            "a command, or arguments, may replace the image's start script, which reads OPTION_LIBS, CONFIG_URI and "
+            "JVM_OPTS"
+        )
+        fix = "Remove them, or check what they make of these variables"
         yield Finding("own_command", WARNING, workload.where, message, fix)
 
 
@@ -113,12 +120,28 @@ def _ways_out(workload: Workload) -> t.Iterator[Finding]:
 
 
 def _library(workload: Workload, mode: str) -> t.Iterator[Finding]:
+    if mode == modes.KUBERNETES:
+        yield from _proxies(workload)
     libraries = workload.libraries
     if mode == modes.KUBERNETES and not isinstance(libraries, Unknown) and "ignite-kubernetes" not in libraries:
         # Another image may hold it where libraries are always loaded from.
         level = ERROR if workload.image.is_official and not workload.replaces_start else WARNING
         message = "the Kubernetes IP finder needs ignite-kubernetes, which OPTION_LIBS does not name"
         yield Finding("no_kubernetes_library", level, workload.where, message, "Add ignite-kubernetes to OPTION_LIBS")
+
+
+def _proxies(workload: Workload) -> t.Iterator[Finding]:
+    """Through a proxy, the IP finder talks to the proxy in place of the API server."""
+    for name in _PROXIES:
+        given = workload.system_property(name)
+        if isinstance(given, str) and given:
+            exempt = workload.system_property("http.nonProxyHosts") is not None and name == "https.proxyHost"
+            message = (
+                f"system property {name} makes the IP finder ask the API server through a proxy, which the policies "
+                "do not allow" + (", unless http.nonProxyHosts names its host" if exempt else "")
+            )
+            fix = "Remove it, or exempt the host of masterUrl with http.nonProxyHosts"
+            yield Finding("proxy", WARNING if exempt else ERROR, workload.where, message, fix)
 
 
 def _probes(workload: Workload, version: Version | None) -> t.Iterator[Finding]:

@@ -26,6 +26,7 @@ ROLE_PORTS = ("discovery", "communication", "thin_client", "connector", "rest")
 _RANGE = 100
 _REST_LIBRARY = "ignite-rest-http"
 _JETTY_PORT, _JMX_PORT = "IGNITE_JETTY_PORT", "com.sun.management.jmxremote.port"
+_JMX_FILE = "com.sun.management.config.file"
 _RMI_PORT = "com.sun.management.jmxremote.rmi.port"
 # -javaagent:FILE=[HOST:]PORT:CONFIGURATION, the form of the Prometheus JMX exporter.
 _EXPORTER = re.compile(r"-javaagent:[^=]*jmx_prometheus_javaagent[^=]*=(?:[^:]*:)?([0-9]{1,5}):.*")
@@ -71,7 +72,7 @@ class Listener:
 def read_listeners(reader: Reader, ignite: Part, workload: Workload | None) -> list[Listener]:
     """Every listener but that of multicast, which belongs to discovery."""
     with reader.about("connector"):
-        connector = reader.part(ignite, "connectorConfiguration")
+        connector = _own_class(reader, ignite, "connectorConfiguration", "connector")
     listeners = [
         _spi(reader, ignite, "discovery", "discoverySpi", 47500),
         _spi(reader, ignite, "communication", "communicationSpi", 47100),
@@ -137,23 +138,26 @@ def _overlap(one: Listener, other: Listener) -> bool:
 
 
 def _spi(reader: Reader, ignite: Part, name: str, holder: str, default: int) -> Listener:
-    kind = _CLASSES[name]
     with reader.about(name):
-        part = reader.part(ignite, holder)
-    own = part.bean.class_name.rpartition(".")[2] if part.bean else kind
-    if own != kind:
-        reader.note(
-            f"other_{name}", ERROR, part.line, f"{holder} is {own or 'of an unknown class'}, not {kind}: its ports and "
-            "connections are not known", f"Use {kind}, or give its flows by hand",
-        )  # fmt: skip
-        part = Part(is_known=False)
+        part = _own_class(reader, ignite, holder, name)
     # A null is as if nothing was set, for Ignite needs both.
     return _ranged(reader, replace(part, is_null=False), name, ("localPort", "localPortRange"), default)
 
 
+def _own_class(reader: Reader, ignite: Part, holder: str, name: str) -> Part:
+    """The part if it is of Ignite's own class. Another one, or what a factory makes, may set ports by itself."""
+    part, kind = reader.part(ignite, holder), _CLASSES[name]
+    own = part.bean.class_name.rpartition(".")[2] if part.bean else kind
+    if own == kind:
+        return part
+    message = f"{holder} is {own or 'of an unknown class'}, not {kind}: its ports and connections are not known"
+    reader.note(f"other_{name}", ERROR, part.line, message, f"Use {kind}, or give its flows by hand")
+    return Part(is_known=False)
+
+
 def _thin_client(reader: Reader, ignite: Part) -> Listener:
     with reader.about("thin_client"):
-        part = reader.part(ignite, "clientConnectorConfiguration")
+        part = _own_class(reader, ignite, "clientConnectorConfiguration", "thin_client")
     listener = _ranged(reader, part, "thin_client", ("port", "portRange"), 10800, inclusive=True)
     for name in _LEGACY:
         if ignite.bean and ignite.bean.has(name):
@@ -222,6 +226,8 @@ def _jmx(reader: Reader, workload: Workload | None) -> t.Iterator[Listener]:
     if workload is None:
         return
     given = workload.system_property(_JMX_PORT)
+    if given is None and workload.system_property(_JMX_FILE) is not None:
+        given = Unknown(f"the file of {_JMX_FILE} may set it")
     if given is None:
         off = None if workload.replaces_start else False
         yield from (Listener(name, None, None, workload.where, _JMX_PORT, enabled=off) for name in ("jmx", "jmx_rmi"))

@@ -75,8 +75,10 @@ def _paths(workload: Workload) -> list[str]:
     if isinstance(uri, Unknown):
         raise _not_found(workload, f"CONFIG_URI is not known: {uri.why}")
     if workload.replaces_start:
-        words = [*(workload.container.get("command") or []), *(workload.container.get("args") or [])]
-        uri = next((word for word in words if word.endswith(".xml")), uri)
+        named = {word for word in workload.words if word.endswith(".xml") and not word.startswith("-")}
+        if len(named) > 1 or any("$" in word for word in named):
+            raise _not_found(workload, "its command names several files, or one through a variable")
+        uri = named.pop() if named else uri
     text = uri or _DEFAULT
     parts = split(text)
     if parts is None or parts.scheme not in ("", "file"):

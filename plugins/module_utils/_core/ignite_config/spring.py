@@ -21,6 +21,14 @@ _P, _C = f"{_SCHEMA}p", f"{_SCHEMA}c"
 _BEANS, _UTIL = ("", f"{_SCHEMA}beans"), f"{_SCHEMA}util"
 _LISTS = ("list", "set", "array")
 _REMARKS = ("description", "meta", "qualifier")
+_CHANGERS = (
+    "PropertyOverrideConfigurer",
+    "property-override",
+    "ConfigurationClassPostProcessor",
+    "annotation-config",
+    "component-scan",
+)
+_NOT_WIRED = ("", "no", "default")
 _PLACEHOLDER = re.compile(r"\$\{([\w.\-]{1,80})")
 
 
@@ -35,7 +43,10 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Bean:
-    """A bean with what it inherits. `class_name` is empty where it is not said, as for what a factory makes."""
+    """A bean with what it inherits. `class_name` is empty where it is not said, as for what a factory makes.
+
+    :arg wiring: how Spring sets by itself what is not set, empty if it does not.
+    """
 
     class_name: str
     line: int
@@ -43,6 +54,7 @@ class Bean:
     arguments: tuple[Element, ...]
     document: Document
     missing_parent: str = ""
+    wiring: str = ""
 
     def has(self, name: str) -> bool:
         return any(given == name or given.startswith((f"{name}.", f"{name}[")) for given in self.properties)
@@ -54,9 +66,20 @@ class Bean:
             return Unknown("a nested property changes it", nested.line)
         if name in self.properties:
             return self.document.value(self.properties[name])
+        why = self._sets_elsewhere(name)
+        return Unknown(why, self.line) if why else default
+
+    def _sets_elsewhere(self, name: str) -> str:
+        """What may give a value to a property that is not set here."""
         if self.missing_parent:
-            return Unknown(f"its parent bean {self.missing_parent} is not in this file", self.line)
-        return Unknown("its bean is made from constructor arguments", self.line) if self.arguments else default
+            return f"its parent bean {self.missing_parent} is not in this file"
+        if self.arguments:
+            return "its bean is made from constructor arguments"
+        if not self.class_name:
+            return "its bean is made by a factory, or of a class that is not written out"
+        if self.wiring and (self.wiring != "byName" or self.document.names(name)):
+            return f"Spring may wire it to another bean (autowire {self.wiring})"
+        return ""
 
     def line_of(self, name: str) -> int:
         return self.properties[name].line if name in self.properties else self.line
@@ -92,7 +115,10 @@ class Document:
     named: dict[str, Element] = field(default_factory=dict)
     imports: list[int] = field(default_factory=list)
     profiles: list[int] = field(default_factory=list)
+    changers: list[int] = field(default_factory=list)
     _aliases: dict[str, str] = field(default_factory=dict)
+    _wiring: str = ""
+    _merges: bool = False
 
     @classmethod
     def read(cls, data: str | bytes, where: str) -> Document:
@@ -104,6 +130,8 @@ class Document:
         return document
 
     def include(self, beans: Element) -> None:
+        self._wiring = _wiring(beans.attributes.get("default-autowire")) or self._wiring
+        self._merges = self._merges or beans.attributes.get("default-merge") == "true"
         for element in beans.children:
             if element.space in _BEANS and element.name == "beans":
                 self._add_group(element)
@@ -112,6 +140,8 @@ class Document:
             elif element.space in _BEANS and element.name == "alias":
                 self._aliases[element.attributes.get("alias", "")] = element.attributes.get("name", "")
             else:
+                if _changes_others(element):
+                    self.changers.append(element.line)
                 self._add_named(element)
 
     def _add_group(self, beans: Element) -> None:
@@ -128,6 +158,10 @@ class Document:
             self.named[name] = element
         if element.space in _BEANS and element.name == "bean":
             self.top.append(element)
+
+    def names(self, name: str) -> bool:
+        """Whether a bean of the file has this name."""
+        return self._find(name) is not None
 
     def beans(self) -> list[Bean]:
         """The file's own beans that are not abstract."""
@@ -146,6 +180,7 @@ class Document:
             arguments=next(filter(None, map(_arguments, chain)), ()),
             document=self,
             missing_parent=missing,
+            wiring=next(filter(None, (_wiring(each.attributes.get("autowire")) for each in chain)), self._wiring),
         )
 
     def value(self, holder: Element) -> Value:
@@ -163,7 +198,7 @@ class Document:
         """The value that an element is."""
         name, attributes = element.name, element.attributes
         if name in _LISTS and element.space in (*_BEANS, _UTIL):
-            merged = attributes.get("merge") == "true"
+            merged = attributes.get("merge", "default") in (("true", "default") if self._merges else ("true",))
             return Unknown("it merges two lists", element.line) if merged else Items(element.children, self)
         if element.space not in _BEANS:
             return Unknown(f"it is given by an element {name} of another schema", element.line)
@@ -200,11 +235,17 @@ class Document:
         found: dict[str, Element] = {}
         written = [child for child in element.children if child.name == "property" and child.space in _BEANS]
         for each in (*written, *_short_forms(element, _P, "property")):
-            name = each.attributes.get("name", "")
+            name = _property_name(each.attributes.get("name", ""))
             if name in found:
                 raise _invalid(self.where, each.line, f"property {name} is set twice")
             found[name] = each
         return found
+
+
+def _changes_others(element: Element) -> bool:
+    """Whether Spring lets it change properties of other beans, or bring beans that are written elsewhere."""
+    own = element.attributes.get("class", "") if element.space in _BEANS else element.name
+    return own.endswith(_CHANGERS)
 
 
 def _class_name(element: Element) -> str:
@@ -223,7 +264,17 @@ def _short_forms(element: Element, space: str, name: str) -> t.Iterator[Element]
     for (given, key), value in element.qualified.items():
         if given == space:
             kind = "ref" if key.endswith("-ref") else "value"
-            yield Element(name, element.line, attributes={"name": key.removesuffix("-ref"), kind: value})
+            named = re.sub("-(.)", lambda match: match[1].upper(), key.removesuffix("-ref"))
+            yield Element(name, element.line, attributes={"name": named, kind: value})
+
+
+def _property_name(name: str) -> str:
+    """Spring takes a property with a capital for the one without, where there is no other."""
+    return name[:1].lower() + name[1:]
+
+
+def _wiring(word: str | None) -> str:
+    return "" if (word or "") in _NOT_WIRED else str(word)
 
 
 def _literal(text: str, line: int) -> str | Unknown:

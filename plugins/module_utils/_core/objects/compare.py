@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from decimal import Decimal, InvalidOperation
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.kinds import SECRET, Json, Object
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.quantity import amount
 
 Fields = t.Mapping[str, t.Any]
 
@@ -32,13 +32,6 @@ _FILLED_IN: tuple[tuple[str, t.Any], ...] = (
     ("volumeMode", "Filesystem"),
 )
 _QUANTITY_FIELDS = re.compile(r"^spec\b.*\b(limits|requests|sizeLimit|divisor)\b")
-_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|k|[MGTPE]|[KMGTPE]i|n|u|)")
-_FACTORS = {
-    "": Decimal(1), "n": Decimal(10) ** -9, "u": Decimal(10) ** -6, "m": Decimal(10) ** -3,
-    "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9, "T": Decimal(10) ** 12,
-    "P": Decimal(10) ** 15, "E": Decimal(10) ** 18,
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
-}  # fmt: skip
 _IDENTITY = ("apiVersion", "kind")
 _HIDDEN_BEFORE, _HIDDEN_AFTER = "not shown", "changed"
 
@@ -175,7 +168,7 @@ def same(wanted: t.Any, live: t.Any, path: str = "") -> bool:
         return len(wanted) == len(live) and all(same(one, other, path) for one, other in zip(wanted, live, strict=True))
     if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
         return True
-    return bool(_QUANTITY_FIELDS.match(path)) and _amount(wanted) is not None and _amount(wanted) == _amount(live)
+    return bool(_QUANTITY_FIELDS.match(path)) and amount(wanted) is not None and amount(wanted) == amount(live)
 
 
 def _is_filled_in(key: str, value: t.Any) -> bool:
@@ -185,14 +178,6 @@ def _is_filled_in(key: str, value: t.Any) -> bool:
 def _is_empty(value: t.Any) -> bool:
     """Whether the API server may leave the value out."""
     return value is None or value in (False, 0, "") or value in ([], {})
-
-
-def _amount(value: t.Any) -> Decimal | None:
-    match = _QUANTITY.fullmatch(str(value))
-    try:
-        return Decimal(match[1]) * _FACTORS[match[2]] if match else None
-    except InvalidOperation:
-        return None
 
 
 def _member(name: str, items: list[t.Any]) -> t.Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import typing as t
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import options, ownership, selectors
@@ -20,6 +21,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.ki
     label_of,
 )
 
+_DEEPEST = 64
 _METADATA = ("name", "namespace", "labels", "annotations")
 _TEXT_KINDS = ("ConfigMap", SECRET)
 
@@ -37,7 +39,7 @@ def prepare(given: t.Sequence[t.Any], *, namespace: str, instance: str) -> list[
 def _prepare(given: t.Any, namespace: str, instance: str, where: str) -> Json:
     definition = options.mapping(given, where)
     kind = definition.get("kind")
-    if kind not in KINDS or definition.get("apiVersion") != KINDS[kind].api_version:
+    if not isinstance(kind, str) or kind not in KINDS or definition.get("apiVersion") != KINDS[kind].api_version:
         known = ", ".join(f"{name} ({each.api_version})" for name, each in KINDS.items())
         raise _invalid(where, f"kind {kind!r} of {definition.get('apiVersion')!r} is not one of: {known}")
     metadata = options.mapping(definition.get("metadata"), f"{where}.metadata")
@@ -101,15 +103,28 @@ def _texts(value: t.Any, where: str) -> dict[str, str]:
     return dict(value)
 
 
-def _plain(value: t.Any, where: str) -> t.Any:
+def _plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
     """The value as JSON has it, without keys that hold null: to Kubernetes they are the same as absent ones."""
+    if depth > _DEEPEST:
+        raise _invalid(where[:100], f"it nests more than {_DEEPEST} levels, which no object of Kubernetes does")
     if isinstance(value, t.Mapping):
-        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items() if item is not None}
+        return {str(key): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, (str, bool, int, float)):
+        return [_plain(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return _encodable(value, where)
+    if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise _invalid(where, f"it is a {type(value).__name__}, which JSON has no form for: quote it")
+
+
+def _encodable(value: str, where: str) -> str:
+    """The text itself. One that was cut within a character has no form in UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _invalid(where, "it holds half of a character, which UTF-8 has no form for") from None
+    return value
 
 
 def _invalid(where: str, why: str) -> LockdownError:

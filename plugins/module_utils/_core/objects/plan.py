@@ -106,13 +106,14 @@ def make_change(wanted: Object, live: Object | None, *, instance: str, adopt: t.
     """Compare one object. Raises where it is not ours to write, or where another manager holds a field."""
     if live is None:
         return Change(CREATE, wanted, None, "it does not exist", tuple(differences(wanted, None)))
+    refuse_ending(live)
     adopted = label_of(wanted) in adopt
     if not ownership.is_ours(live, instance) and not adopted:
         raise _name_taken(wanted, live, instance)
     found = tuple(differences(wanted, live))
     if not found:
         return Change(NONE, wanted, live, "it is as wanted")
-    _refuse_gitops(wanted, live)
+    _refuse_kept(wanted, live)
     edits = _edits(wanted, live, adopted=adopted)
     return Change(UPDATE, wanted, live, _why(live, instance, edits), found, edits)
 
@@ -167,7 +168,30 @@ def _name_taken(wanted: Object, live: Object, instance: str) -> LockdownError:
     )
 
 
-def _refuse_gitops(wanted: Object, live: Object) -> None:
+def refuse_ending(live: Object) -> None:
+    """What is written into an object that is being deleted goes with it, and so does what stands as wanted."""
+    since = live["metadata"].get("deletionTimestamp")
+    if since:
+        raise LockdownError(
+            "being_deleted",
+            f"Cannot write {reference(live)}",
+            f"it is being deleted since {since}",
+            "Wait until it is gone, or see which finalizer keeps it, and run again",
+            obj=reference(live),
+        )
+
+
+def _refuse_kept(wanted: Object, live: Object) -> None:
+    """What a controller keeps, by the mark of GitOps or as the owner of the object."""
+    keeper = next((each for each in live["metadata"].get("ownerReferences") or [] if each.get("controller")), None)
+    if keeper:
+        raise LockdownError(
+            "owned_by_controller",
+            f"Refused to change {reference(wanted)}, which a controller keeps",
+            f"{keeper.get('kind')} {keeper.get('name')} would revert it",
+            f"Change {keeper.get('kind')} {keeper.get('name')}, or use another name",
+            obj=reference(wanted),
+        )
     owner = ownership.gitops_owner(live)
     if owner:
         raise LockdownError(
