@@ -15,7 +15,11 @@ from dataclasses import dataclass
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address, host_network, parse_address
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.dns_service import DNS_PORT, DnsPort, UserDns
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import Agent, Detected
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import (
+    Agent,
+    Detected,
+    is_idle,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.source import Raw, Source, metadata
 
@@ -95,7 +99,8 @@ def check_reachable(
 
 def _is_cache(raw: Raw) -> bool:
     meta = metadata(raw)
-    return meta.get("namespace") == NAMESPACE and str(meta.get("name", "")).startswith(_NAMES)
+    known = meta.get("namespace") == NAMESPACE and str(meta.get("name", "")).startswith(_NAMES)
+    return known and not is_idle(raw)
 
 
 def _local_addresses(raw: Raw) -> list[Address]:

@@ -27,6 +27,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_rec
     Situation,
     Surroundings,
     Verdict,
+    is_idle,
     node_sign,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.engines import ENGINES
@@ -116,7 +117,11 @@ def _sentence(detected: Detected) -> str:
 
 def _signs(around: Surroundings) -> list[tuple[Engine, Agent | str]]:
     """Every engine that shows itself, with its agent or else with the sign that was seen."""
-    agents = {(metadata(raw).get("namespace"), metadata(raw).get("name")): Agent(raw) for raw in around.daemon_sets}
+    agents = {
+        (metadata(raw).get("namespace"), metadata(raw).get("name")): Agent(raw)
+        for raw in around.daemon_sets
+        if not is_idle(raw)
+    }
     signs: list[tuple[Engine, Agent | str]] = []
     for engine in ENGINES:
         places = itertools.product(engine.namespaces, engine.agents)
