@@ -9,6 +9,7 @@ import itertools
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import neighbours
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import (
     AUTO,
@@ -37,7 +38,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.source imp
 ConfigMap = tuple[str, str]
 
 # The API groups whose policies can change what NetworkPolicies do.
-POLICY_GROUPS = frozenset({"policy.networking.k8s.io", *(engine.group for engine in ENGINES if engine.group)})
+POLICY_GROUPS = neighbours.GROUPS | {engine.group for engine in ENGINES if engine.group}
 
 # A form is a set of rules; several engines at once need the rules of each.
 _RULES = {

@@ -155,6 +155,22 @@ def test_a_flow_that_is_to_be_denied_is_a_surplus_if_it_is_possible() -> None:
     assert "metadata" in [part["flow"] for part in open_["surplus"]]
 
 
+@pytest.mark.parametrize(
+    "label", ["io.cilium.k8s.policy.serviceaccount", "k8s:io.cilium.k8s.namespace.labels.zone", "app"]
+)
+def test_a_policy_of_cilium_that_selects_by_labels_of_its_own_is_a_doubt(label: str) -> None:
+    """Cilium gives pods labels that the API server does not show: no pod seems to have them."""
+    theirs: Json = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumClusterwideNetworkPolicy",
+        "metadata": {"name": "theirs"},
+        "spec": {"endpointSelector": {"matchLabels": {label: "ignite"}}, "egress": [{"toEntities": ["world"]}]},
+    }
+    result = judged(allow(), deny(), profile=CILIUM_NODES, more=[theirs])
+    assert result["verdict"] == "inconclusive"
+    assert "theirs" in result["inconclusive_because"][0]
+
+
 # Name servers that are reached by address
 
 
