@@ -489,9 +489,10 @@ engine:
   contains:
     name:
       description: >-
-        C(aks), C(antrea), C(aws-vpc-cni), C(azure-npm), C(calico), C(canal), C(cilium), C(eks-auto), C(flannel),
-        C(gke), C(gke-dataplane-v2), C(k3s), C(kindnet), C(kube-network-policies), C(kube-router), C(ovn-kubernetes),
-        C(weave) or C(unknown). C(aks) and C(gke) are nodes of these platforms without an engine.
+        C(aks), C(antrea), C(aws-vpc-cni), C(azure-npm), C(calico), C(canal), C(cilium), C(eks-auto), C(eks-fargate),
+        C(flannel), C(gke), C(gke-dataplane-v2), C(k3s), C(kindnet), C(kube-network-policies), C(kube-router),
+        C(ovn-kubernetes), C(weave) or C(unknown). C(aks), C(eks-fargate) and C(gke) are nodes of these platforms
+        without an engine.
       type: str
       sample: cilium
     version:

@@ -204,11 +204,15 @@ matrix:
           elements: int
           sample: [0]
         allowed:
-          description: Null where a policy whose effect is not known selects one of the two.
+          description:
+            - Null where a policy whose effect is not known selects one of the two, and where a node may answer at a
+              link-local address that a rule opens and no rule of the engine matches nodes.
           type: bool
           sample: true
         ports:
-          description: The ports by protocol, with C(protocol) and C(ports). Empty where it cannot be told.
+          description:
+            - The ports by protocol, with C(protocol) and C(ports). Empty where a policy of unknown effect leaves them
+              open.
           type: list
           elements: dict
           sample: [{protocol: TCP, ports: "47100,47500"}]

@@ -134,6 +134,7 @@ def test_a_missing_right_is_inconclusive_and_the_shipped_ones_are_enough(arrange
         (
             "AdminNetworkPolicy/*",
             "BaselineAdminNetworkPolicy/*",
+            "ClusterNetworkPolicy.policy.networking.k8s.io/*",
             "NetworkPolicy.crd.projectcalico.org/*",
             "GlobalNetworkPolicy/*",
         ),

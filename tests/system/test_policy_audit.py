@@ -13,6 +13,7 @@ import yaml
 from audit_builders import FLOWS, allow, deny
 from harness import COLLECTIONS, Modules
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import foreign
 from lab import objects
 from lab.control_plane import ControlPlane
 from lab.errors import ApiError
@@ -24,7 +25,7 @@ FILES = COLLECTIONS / "ansible_collections" / "netguard" / "lockdown" / "roles" 
 ACCOUNT = "system:serviceaccount:cache-ns:netguard-lockdown"
 SERVED_SECONDS = 30
 # Lists of APIs that this cluster does not serve until a test makes it.
-ELSEWHERE = {"cilium.io", "crd.projectcalico.org", "crd.antrea.io", "k8s.ovn.org", "policy.networking.k8s.io"}
+ELSEWHERE = set(foreign.RESOURCES)
 
 
 def shipped(name: str) -> list[Json]:

@@ -260,6 +260,9 @@ ELSEWHERE = {
     ("cilium.io", "ciliumnetworkpolicies", "patch"): "tests/system/test_cilium_policy.py",
     ("cilium.io", "ciliumnetworkpolicies", "delete"): "tests/system/test_cilium_policy.py",
     ("", "pods", "get"): "tests/enforced/test_flow_probe.py",
+    # Read where Calico's older API is not served.
+    ("projectcalico.org", "globalnetworkpolicies", "list"): "tests/unit/core/test_neighbours.py",
+    ("projectcalico.org", "networkpolicies", "list"): "tests/unit/core/test_neighbours.py",
 }
 
 

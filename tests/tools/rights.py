@@ -88,13 +88,18 @@ FOREIGN_CLUSTERWIDE = (
     ("policy.networking.k8s.io", "adminnetworkpolicies, baselineadminnetworkpolicies, clusternetworkpolicies"),
     ("cilium.io", "ciliumclusterwidenetworkpolicies"),
     ("crd.projectcalico.org", "globalnetworkpolicies"),
+    ("projectcalico.org", "globalnetworkpolicies"),
     ("crd.antrea.io", "clusternetworkpolicies"),
+    ("networking.k8s.aws", "clusternetworkpolicies"),
 )
 FOREIGN_NAMESPACED = (
     ("cilium.io", "ciliumnetworkpolicies"),
     ("crd.projectcalico.org", "networkpolicies"),
+    ("projectcalico.org", "networkpolicies"),
     ("crd.antrea.io", "networkpolicies"),
     ("k8s.ovn.org", "egressfirewalls"),
+    ("networking.k8s.aws", "applicationnetworkpolicies"),
+    ("networking.gke.io", "fqdnnetworkpolicies"),
 )
 
 _RECORD = f"netguard-lockdown-{INSTANCE}"

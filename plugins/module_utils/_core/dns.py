@@ -248,7 +248,7 @@ def _refuse_host_network(ref: ObjectRef, pods: t.Iterable[Raw]) -> None:
             "dns_host_network",
             f"DNS pods of {ref} use their node's network: {', '.join(hosted)}",
             "no pod selector matches such traffic",
-            "Set resolve_dns to false and allow the addresses of those nodes as extra flows",
+            "Give the addresses of those nodes in option dns (addresses, and ports where they are not 53), alone",
             obj=ref,
             details={"pods": hosted},
         )

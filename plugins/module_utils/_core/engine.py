@@ -9,6 +9,7 @@ import itertools
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import neighbours
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import Address
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import (
     AUTO,
@@ -27,6 +28,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_rec
     Situation,
     Surroundings,
     Verdict,
+    is_idle,
     node_sign,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.engines import ENGINES
@@ -36,7 +38,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.source imp
 ConfigMap = tuple[str, str]
 
 # The API groups whose policies can change what NetworkPolicies do.
-POLICY_GROUPS = frozenset({"policy.networking.k8s.io", *(engine.group for engine in ENGINES if engine.group)})
+POLICY_GROUPS = neighbours.GROUPS | {engine.group for engine in ENGINES if engine.group}
 
 # A form is a set of rules; several engines at once need the rules of each.
 _RULES = {
@@ -116,7 +118,11 @@ def _sentence(detected: Detected) -> str:
 
 def _signs(around: Surroundings) -> list[tuple[Engine, Agent | str]]:
     """Every engine that shows itself, with its agent or else with the sign that was seen."""
-    agents = {(metadata(raw).get("namespace"), metadata(raw).get("name")): Agent(raw) for raw in around.daemon_sets}
+    agents = {
+        (metadata(raw).get("namespace"), metadata(raw).get("name")): Agent(raw)
+        for raw in around.daemon_sets
+        if not is_idle(raw)
+    }
     signs: list[tuple[Engine, Agent | str]] = []
     for engine in ENGINES:
         places = itertools.product(engine.namespaces, engine.agents)

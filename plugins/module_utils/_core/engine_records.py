@@ -243,6 +243,15 @@ class Form:
         return self.name == ENTITY
 
 
+def is_idle(daemon_set: Raw) -> bool:
+    """Whether a DaemonSet is known to want no pod on any node: what is left of it after a migration, or switched off.
+
+    As long as no controller has looked at it, its counts say nothing.
+    """
+    status = daemon_set.get("status") or {}
+    return bool(status.get("observedGeneration")) and status.get("desiredNumberScheduled") == 0
+
+
 def node_sign(engine: Engine, nodes: t.Iterable[Raw]) -> str:
     """What a Node shows of an engine that is part of it; empty where no Node does."""
     key, _sign, value = engine.node_label.partition("=")

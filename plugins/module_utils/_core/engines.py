@@ -113,9 +113,11 @@ def _kube_router(reading: Reading) -> Behaviour:
 def _k3s(reading: Reading) -> Behaviour:
     """The policy controller is built into its servers, and their arguments tell whether it is off."""
     written = [str((metadata(node).get("annotations") or {}).get("k3s.io/node-args") or "") for node in reading.nodes]
+    # An agent's arguments do not say what its server was told.
+    servers = [text for text in written if text.startswith('["server"')]
     off = any("--disable-network-policy" in text for text in written)
     return Behaviour(
-        enforces=False if off else True if any(written) else None,
+        enforces=False if off else True if servers else None,
         limits=(_ESTABLISHED,),
         next_step="Start the k3s servers without --disable-network-policy",
     )
@@ -198,6 +200,11 @@ ENGINES: tuple[Engine, ...] = (
         container="kube-flannel",
     ),
     # Managed clusters whose nodes are known to enforce nothing by themselves.
+    Engine(
+        "eks-fargate",
+        _always(Behaviour(enforces=False, next_step="Run Ignite on nodes with a policy engine, not on Fargate")),
+        node_label=f"{_COMPUTE_TYPE}=fargate",
+    ),
     Engine(
         "gke",
         _always(Behaviour(enforces=False, next_step="Enable Dataplane V2 or network policy enforcement")),

@@ -25,6 +25,10 @@ _ALLOWING = ("allow", "accept")
 _DENYING = ("deny", "drop", "reject")
 _CILIUM_NAMESPACE = "io.kubernetes.pod.namespace"
 _CILIUM_NAMESPACE_LABEL = "io.cilium.k8s.namespace.labels."
+# Labels that Cilium and Calico give to pods by themselves; those that the objects here do not tell.
+_CILIUM_OWN = "io.cilium.k8s.policy."
+_CALICO_OWN = ("projectcalico.org/", "pcsa.")
+_CALICO_NAMESPACE_LABEL = "pcns."
 _CALICO_TERM = re.compile(r"^(?P<key>[\w./-]+)\s*(?P<sign>==|!=)\s*(['\"])(?P<value>[^'\"]*)\3$")
 _CALICO_HAS = re.compile(r"^(?P<not>!?)\s*has\(\s*(?P<key>[\w./-]+)\s*\)$")
 
@@ -65,20 +69,33 @@ _Judge = t.Callable[[Raw, Subject], "tuple[bool | None, t.Iterable[str], str]"]
 
 @dataclass(frozen=True)
 class Kind:
+    """:arg successor: the API of another group that holds it where its own group is not served."""
+
     api: str
     kind: str
     resource: str
     namespaced: bool
     judge: _Judge
+    successor: str = ""
+
+    @property
+    def group(self) -> str:
+        return self.api.partition("/")[0]
 
     @property
     def shown(self) -> str:
         """The kind, with its group where several groups have one of that name."""
-        return f"{self.kind}.{self.api.partition('/')[0]}" if self.kind in _SHARED_NAMES else self.kind
+        return f"{self.kind}.{self.group}" if self.kind in _SHARED_NAMES else self.kind
 
-    def path(self, namespace: str) -> str:
+    def served(self, apis: t.Collection[str]) -> list[str]:
+        """The APIs of a cluster in which it may be: its own, else other versions of the group, else its successor."""
+        others = sorted(api for api in apis if api.partition("/")[0] == self.group)
+        successor = [self.successor] if self.successor in apis else []
+        return [self.api] if self.api in apis else others or successor
+
+    def path(self, api: str, namespace: str) -> str:
         where = f"/namespaces/{namespace}" if self.namespaced else ""
-        return f"/apis/{self.api}{where}/{self.resource}"
+        return f"/apis/{api}{where}/{self.resource}"
 
 
 def judge(kind: Kind, raw: Raw, subject: Subject) -> Neighbour | None:
@@ -160,7 +177,7 @@ def _cilium_selects(spec: Raw, raw: Raw, subject: Subject) -> bool | None:
     ]
     for rule in rules:
         prefix, _colon, key = str(rule["key"]).rpartition(":")
-        if prefix not in ("", "k8s", "any"):
+        if prefix not in ("", "k8s", "any") or key.startswith(_CILIUM_OWN):
             return None
         answer = _cilium_namespace(rule, key, subject)
         if answer is False:
@@ -183,8 +200,16 @@ def _cilium_namespace(rule: Raw, key: str, subject: Subject) -> bool | None:
 def _calico(raw: Raw, subject: Subject) -> tuple[bool | None, t.Iterable[str], str]:
     spec = raw["spec"]
     actions = [str(rule["action"]) for rule in _rules(spec)]
-    in_namespace = _calico_matches(spec.get("namespaceSelector"), subject.namespace_labels)
-    pods = [_calico_matches(spec.get("selector"), labels) for labels in subject.pods]
+    if spec.get("tier") not in (None, "", "default"):
+        # What no policy of the tier decides is denied at its end, whatever NetworkPolicies allow.
+        actions.append("deny")
+    own = {"projectcalico.org/name": subject.namespace, **subject.namespace_labels}
+    in_namespace = _calico_matches(spec.get("namespaceSelector"), own)
+    given = {f"{_CALICO_NAMESPACE_LABEL}{key}": text for key, text in subject.namespace_labels.items()} | {
+        "projectcalico.org/namespace": subject.namespace,
+        "projectcalico.org/orchestrator": "k8s",
+    }
+    pods = [_calico_matches(spec.get("selector"), {**given, **labels}) for labels in subject.pods]
     if in_namespace is False or (pods and not any(answer is not False for answer in pods)):
         return False, actions, ""
     if spec.get("serviceAccountSelector") or in_namespace is None or True not in pods:
@@ -198,8 +223,11 @@ def _calico_matches(text: t.Any, labels: Labels) -> bool | None:
     for term in str(text or "all()").split("&&"):
         word = term.strip()
         equal, has = _CALICO_TERM.match(word), _CALICO_HAS.match(word)
+        known = equal or has
         if word in ("all()", "global()"):
             answers.append(True)
+        elif known and known["key"].startswith(_CALICO_OWN) and known["key"] not in labels:
+            answers.append(None)
         elif equal:
             answers.append((labels.get(equal["key"]) == equal["value"]) == (equal["sign"] == "=="))
         elif has:
@@ -230,8 +258,18 @@ def _egress_firewall(raw: Raw, _subject: Subject) -> tuple[bool | None, t.Iterab
     return True, actions, "OVN-Kubernetes judges it besides, for traffic that leaves the cluster"
 
 
+def _adding(raw: Raw, subject: Subject) -> tuple[bool | None, t.Iterable[str], str]:
+    """A policy of the form of a NetworkPolicy whose rules can name what those cannot, as DNS names."""
+    spec = raw["spec"]
+    actions = ["allow" for _rule in _rules(spec)]
+    return subject.selected(None, spec.get("podSelector") or {}), actions, "its rules add to those of NetworkPolicies"
+
+
 _ADMIN = "policy.networking.k8s.io"
 _CALICO, _ANTREA = "crd.projectcalico.org/v1", "crd.antrea.io/v1beta1"
+# Calico keeps its policies there where it runs without an API server of its own and without the older CRDs.
+_CALICO_NATIVE = "projectcalico.org/v3"
+_AWS = "networking.k8s.aws/v1alpha1"
 
 CILIUM = Kind(cilium_policy.API_VERSION, cilium_policy.KIND, cilium_policy.RESOURCE, True, _cilium)
 KINDS: tuple[Kind, ...] = (
@@ -246,9 +284,13 @@ KINDS: tuple[Kind, ...] = (
         False,
         _cilium,
     ),
-    Kind(_CALICO, "NetworkPolicy", "networkpolicies", True, _calico),
-    Kind(_CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies", False, _calico),
+    Kind(_CALICO, "NetworkPolicy", "networkpolicies", True, _calico, _CALICO_NATIVE),
+    Kind(_CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies", False, _calico, _CALICO_NATIVE),
     Kind(_ANTREA, "NetworkPolicy", "networkpolicies", True, _antrea),
     Kind(_ANTREA, "ClusterNetworkPolicy", "clusternetworkpolicies", False, _antrea),
     Kind("k8s.ovn.org/v1", "EgressFirewall", "egressfirewalls", True, _egress_firewall),
+    Kind(_AWS, "ClusterNetworkPolicy", "clusternetworkpolicies", False, _admin),
+    Kind(_AWS, "ApplicationNetworkPolicy", "applicationnetworkpolicies", True, _adding),
+    Kind("networking.gke.io/v1alpha1", "FQDNNetworkPolicy", "fqdnnetworkpolicies", True, _adding),
 )
+GROUPS = frozenset(api.partition("/")[0] for kind in KINDS for api in (kind.api, kind.successor) if api)

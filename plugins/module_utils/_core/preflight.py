@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership, policy, selectors, sidecars
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.cidr import (
@@ -28,6 +28,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.plan impor
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.pods import has_ended
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.policy import Json, Policy
 
+_FURTHER_NETWORKS = "k8s.v1.cni.cncf.io/networks"
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -48,6 +50,7 @@ class Pod:
     address: str = ""
     containers: tuple[str, ...] = ()
     name_servers: tuple[str, ...] = ()
+    annotations: t.Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_api(cls, obj: t.Mapping[str, t.Any]) -> Pod:
@@ -59,6 +62,7 @@ class Pod:
             address=str(status.get("podIP") or ""),
             containers=tuple(str(each.get("name", "")) for each in listed),
             name_servers=tuple(map(str, (spec.get("dnsConfig") or {}).get("nameservers") or [])),
+            annotations=metadata.get("annotations") or {},
         )
 
 
@@ -188,7 +192,7 @@ class Preflight:
             for each in self.neighbours
             if each.effect == RESTRICTS
         ]
-        return [*found, *self._sidecar_warnings(), *self._name_server_warnings()]
+        return [*found, *self._sidecar_warnings(), *self._name_server_warnings(), *self._way_warnings()]
 
     def _sidecar_warnings(self) -> t.Iterator[str]:
         for pod in self.covered():
@@ -206,6 +210,23 @@ class Preflight:
                 yield (
                     f"Pod {pod.name} asks {', '.join(others)} for names (its dnsConfig), and no address block of our "
                     "policies holds that; this is right only if it is the cluster IP of the DNS Service"
+                )
+
+    def _way_warnings(self) -> t.Iterator[str]:
+        """Ways into and out of pods that NetworkPolicies do not see as they are."""
+        mark, value = sidecars.AMBIENT_MARK
+        for pod in self.covered():
+            if pod.annotations.get(_FURTHER_NETWORKS):
+                yield (
+                    f"Pod {pod.name} has further networks (annotation {_FURTHER_NETWORKS}): NetworkPolicies apply to "
+                    "the cluster's network only, so whatever the others lead to stays open"
+                )
+            missing = sidecars.missing_flows(sidecars.AMBIENT, _selecting(self._allows, pod))
+            if pod.annotations.get(mark) == value and missing:
+                yield (
+                    f"Pod {pod.name} is in a mesh (annotation {mark}) whose tunnels need {', '.join(missing)}, and "
+                    "from them: add extra flows both ways, or take it out of the mesh (label istio.io/dataplane-mode: "
+                    "none)"
                 )
 
     def _check_gitops(self) -> None:

@@ -34,6 +34,11 @@ SIDECARS: tuple[Sidecar, ...] = (
 )
 
 
+# A mesh without sidecars carries connections between its pods in tunnels of its own. This mark tells the pods in it.
+AMBIENT_MARK = ("ambient.istio.io/redirection", "enabled")
+AMBIENT = Sidecar("the tunnel of Istio's ambient mode", {15008: "the other pods of the mesh"})
+
+
 def of_containers(names: t.Collection[str]) -> list[Sidecar]:
     return [sidecar for sidecar in SIDECARS if sidecar.container in names]
 

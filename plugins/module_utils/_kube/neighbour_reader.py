@@ -42,17 +42,19 @@ class Seen:
 
 
 def read(session: Session, namespace: str, apis: t.Collection[str]) -> Seen:
-    kinds = [kind for kind in neighbours.KINDS if kind.api in apis]
-    return Seen({kind: _list(session, kind.path(namespace)) for kind in kinds})
+    paths = {kind: [kind.path(api, namespace) for api in kind.served(apis)] for kind in neighbours.KINDS}
+    return Seen({kind: _list(session, some) for kind, some in paths.items() if some})
 
 
-def _list(session: Session, path: str) -> list[Json] | ApiError:
-    try:
-        return session.list(path)
-    except ApiError as error:
-        # A group may be served without each of its kinds.
-        if error.status == 404:
-            return []
-        if error.lacks_right:
-            return error
-        raise
+def _list(session: Session, paths: t.Sequence[str]) -> list[Json] | ApiError:
+    """The objects at the first of these paths that is served."""
+    for path in paths:
+        try:
+            return session.list(path)
+        except ApiError as error:
+            if error.lacks_right:
+                return error
+            # A group may be served without each of its kinds.
+            if error.status != 404:
+                raise
+    return []

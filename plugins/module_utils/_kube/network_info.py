@@ -73,7 +73,11 @@ def resolve_network(session: Session, params: Params) -> Json:
     resolved, pods = _dns(session, choice, candidates, slices) if params["resolve_dns"] else (None, [])
     if resolved:
         resolved = _completed(session, resolved, pods, cache, choice, inspect=params["inspect_dns"])
-    cache_doubts = dns_cache.check_reachable(resolved.addresses if resolved else (), detected, choice)
+    cache_doubts = dns_cache.check_reachable(resolved.addresses if resolved else (), detected, choice, cache.pods)
+    given = dns_cache.by_user(choice) if choice and resolved else ()
+    dns_cache.check_given(given, detected, cluster.node_addresses(nodes), ranges.pods)
+    asked = [each.address for each in given if each.address not in cache.addresses]
+    translated = dns_cache.translated(services.with_cluster_ips(asked), detected)
     hosts = api_server.foreign_hosts(pods)
     return {
         "changed": False,
@@ -88,6 +92,7 @@ def resolve_network(session: Session, params: Params) -> Json:
             *map(str, hosts),
             *(resolved.warnings if resolved else ()),
             *cache_doubts,
+            *translated,
         ],
     }
 

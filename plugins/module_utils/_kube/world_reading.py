@@ -74,8 +74,9 @@ def read_cluster(session: Session, pin: str | None, profile: str) -> Reading:
 def _foreign(session: Session, groups: t.Sequence[Json], unread: list[str]) -> list[Json]:
     """Policies of other APIs, where the cluster serves them; what may not be read is noted, for it may decide."""
     found: list[Json] = []
+    wanted = foreign.resources([str(group.get("name")) for group in groups])
     for group in groups:
-        unseen = list(foreign.RESOURCES.get(str(group.get("name")), ()))
+        unseen = list(wanted.get(str(group.get("name")), ()))
         for version in _versions(group) if unseen else ():
             served = {entry["name"] for entry in session.get(f"/apis/{version}").get("resources") or []}
             for resource in sorted(served.intersection(unseen)):

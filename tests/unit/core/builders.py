@@ -97,10 +97,11 @@ def node(name: str, *addresses: str, pod_cidrs: t.Sequence[str] = ()) -> Json:
     )
 
 
-def daemon_set(name: str, *containers: Json, namespace: str = "kube-system") -> Json:
+def daemon_set(name: str, *containers: Json, namespace: str = "kube-system", status: Json | None = None) -> Json:
     """An engine's DaemonSet; without containers, one with an image that tells no version."""
     listed = list(containers) or [{"name": name, "image": "registry.example/agent@sha256:0123"}]
-    return obj("DaemonSet", name, namespace, "apps/v1", spec={"template": {"spec": {"containers": listed}}})
+    spec = {"template": {"spec": {"containers": listed}}}
+    return obj("DaemonSet", name, namespace, "apps/v1", spec=spec, status=status or {})
 
 
 def detect(*daemon_sets: Json, groups: t.Iterable[str] = (), nodes: t.Iterable[Json] = (), **data: t.Any) -> Detected:

@@ -13,6 +13,7 @@ from audit_builders import (
     ALLOW,
     API,
     DENY,
+    DNS,
     FLOWS,
     IGNITE,
     INSTANCE,
@@ -31,6 +32,9 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.grace impo
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.profile import (
     BEFORE_TRANSLATION,
     CILIUM,
+    CILIUM_NODES,
+    STANDARD,
+    EngineProfile,
 )
 from lab import objects
 
@@ -149,6 +153,69 @@ def test_a_flow_that_is_to_be_denied_is_a_surplus_if_it_is_possible() -> None:
     open_ = judged(policy, deny(), flows=[*FLOWS, forbidden])
     assert open_["flows"][-1]["met"] is False
     assert "metadata" in [part["flow"] for part in open_["surplus"]]
+
+
+@pytest.mark.parametrize(
+    "label", ["io.cilium.k8s.policy.serviceaccount", "k8s:io.cilium.k8s.namespace.labels.zone", "app"]
+)
+def test_a_policy_of_cilium_that_selects_by_labels_of_its_own_is_a_doubt(label: str) -> None:
+    """Cilium gives pods labels that the API server does not show: no pod seems to have them."""
+    theirs: Json = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumClusterwideNetworkPolicy",
+        "metadata": {"name": "theirs"},
+        "spec": {"endpointSelector": {"matchLabels": {label: "ignite"}}, "egress": [{"toEntities": ["world"]}]},
+    }
+    result = judged(allow(), deny(), profile=CILIUM_NODES, more=[theirs])
+    assert result["verdict"] == "inconclusive"
+    assert "theirs" in result["inconclusive_because"][0]
+
+
+# Name servers that are reached by address
+
+
+def name_server(address: str) -> Json:
+    ports = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+    return {"cidr": f"{address}/32", "ports": ports, "origin": "node_local"}
+
+
+def judged_by_address(*addresses: str, pods: bool = True, profile: EngineProfile = STANDARD) -> Json:
+    """The audit where pods ask these addresses, alone or besides the DNS pods; each has its rule."""
+    dns = {**TARGETS["dns"]} if pods else {"namespace": None, "pod_selector": None, "ports": []}
+    policy = allow()
+    policy["spec"]["egress"] = [each for each in policy["spec"]["egress"] if pods or each["to"] != [DNS]]
+    policy["spec"]["egress"] += [
+        rule("to", [{"ipBlock": {"cidr": f"{address}/32"}}], 53, protocol)
+        for address in addresses
+        for protocol in ("UDP", "TCP")
+    ]
+    ports = [{"name": "dns", "protocol": "UDP", "port": 53}]
+    service = objects.service("kube-dns", "kube-system", cluster_ip="10.96.0.10", ports=ports)
+    targets = {**TARGETS, "dns": {**dns, "addresses": list(map(name_server, addresses))}}
+    return judged(policy, deny(), targets=targets, profile=profile, more=[service])
+
+
+@pytest.mark.parametrize("profile", [STANDARD, CILIUM_NODES])
+def test_the_rules_for_a_cache_on_every_node_are_no_surplus(profile: EngineProfile) -> None:
+    result = judged_by_address("169.254.20.10", "10.96.0.10", profile=profile)
+    assert result["verdict"] == "pass", result["surplus"] + result["inconclusive_because"]
+    assert result["minimality"]["minimal"], "the cache answers at the Service's address, too"
+
+
+@pytest.mark.parametrize("profile", [STANDARD, CILIUM])
+def test_a_dns_that_no_pod_serves(profile: EngineProfile) -> None:
+    result = judged_by_address("169.254.169.254", pods=False, profile=profile)
+    assert result["verdict"] == "pass", result["surplus"] + result["inconclusive_because"]
+    assert judged(allow(), deny(), targets={**TARGETS, "dns": {"addresses": [name_server("169.254.169.254")]}})[
+        "missing"
+    ], "nothing allows this address"
+
+
+def test_a_cache_that_no_rule_is_certain_to_match_is_no_pass() -> None:
+    result = judged_by_address("169.254.20.10", profile=CILIUM)
+    assert result["verdict"] == "inconclusive"
+    assert "dns-udp, dns-tcp end at a link-local address" in result["inconclusive_because"][0]
+    assert {each["id"]: each["met"] for each in result["flows"]}["dns-udp"] is None
 
 
 # Missing

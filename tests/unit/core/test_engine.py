@@ -78,6 +78,22 @@ class TestTable:
         found = detect(daemon_set("calico-node"), groups=["cilium.io", "crd.projectcalico.org"])
         assert (found.name, [each.engine.name for each in found.found]) == ("calico", ["calico"])
 
+    def test_an_agent_that_no_node_is_to_run_is_none(self) -> None:
+        """What a migration leaves, or a platform puts there switched off."""
+        unwanted = {"observedGeneration": 3, "desiredNumberScheduled": 0}
+        gone = daemon_set("calico-node", status=unwanted)
+        flannel = daemon_set("kube-flannel", namespace="kube-flannel")
+        assert detect(gone, flannel).enforces is False
+        assert detect(gone).name == "unknown"
+        left = detect(gone, groups=["crd.projectcalico.org"])
+        assert (left.name, left.enforces) == ("calico", None)
+        aws = daemon_set("aws-node", AWS_AGENT, status=unwanted)
+        chosen = detect(daemon_set("cilium", container("cilium-agent", "cilium:v1.18.1")), aws, groups=["cilium.io"])
+        assert ([each.engine.name for each in chosen.found], form(chosen, ON_NODE)) == (["cilium"], "entity")
+
+    def test_an_agent_that_no_controller_has_counted_yet_is_one(self) -> None:
+        assert detect(daemon_set("calico-node", status={"desiredNumberScheduled": 0})).name == "calico"
+
     def test_nothing_seen_is_unknown_and_gets_both(self) -> None:
         found = detect(groups=["apps"])
         assert found.as_dict()["enforces"] is None
@@ -194,6 +210,7 @@ IDLE: list[tuple[str, Detected]] = [
     ("aws-vpc-cni", detect(daemon_set("aws-node", container("agent", "", "--enable-network-policy=false")))),
     ("eks-auto", detect(nodes=[AUTO_NODE])),
     ("gke", detect(nodes=[GKE_NODE])),
+    ("eks-fargate", detect(nodes=[labelled({"eks.amazonaws.com/compute-type": "fargate"})])),
     ("aks", detect(nodes=[labelled({"kubernetes.azure.com/cluster": "mc"})])),
     ("kindnet", detect(daemon_set("kindnet", container("kindnet-cni", "kindest/kindnetd:v20240202-a")))),
     ("kube-router", detect(daemon_set("kube-router", container("kube-router", "", "--run-firewall=false")))),
@@ -226,6 +243,7 @@ class TestEnforcement:
             detect(),
             cilium(),
             detect(nodes=[labelled(None, "v1.33.1+k3s1")]),
+            detect(nodes=[labelled(None, "v1.33.1+k3s1", {"k3s.io/node-args": '["agent","--node-ip","10.0.0.5"]'})]),
             detect(daemon_set("kindnet")),
         ):
             assert unsure.enforces is None

@@ -39,3 +39,10 @@ def test_an_engine_that_enforces_nothing_makes_a_verdict_inconclusive() -> None:
 
 def test_an_engine_whose_side_of_the_translation_is_unknown_makes_a_verdict_inconclusive() -> None:
     assert "before or after" in " ".join(profile.doubts(detect(daemon_set("kube-router"))))
+
+
+def test_engines_side_by_side_that_judge_in_different_ways_make_a_verdict_inconclusive() -> None:
+    container = {"name": "aws-eks-nodeagent", "args": ["--enable-network-policy=true"]}
+    calico, aws = daemon_set("calico-node"), daemon_set("aws-node", container)
+    assert "calico and aws-vpc-cni are installed side by side" in " ".join(profile.doubts(detect(calico, aws)))
+    assert profile.doubts(detect(calico, daemon_set("antrea-agent"))) == []

@@ -18,7 +18,14 @@ from evidence_builders import Json, audit, cell, inputs, packs, probes, run, unm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import facts, markup, pack, report, texts
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import (
+    facts,
+    markup,
+    pack,
+    report,
+    texts,
+    words,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 FORMS = {"report.html", "report.md", "flows.svg", "matrix.csv", "junit.xml", "report.sarif"}
@@ -242,3 +249,16 @@ def test_a_flow_that_must_be_denied_reads_so() -> None:
     assert "denied, as it must be" in report.files(sealed(audit=found))["report.html"]
     banned["met"] = False
     assert "allowed, and must be denied" in report.files(sealed(audit={**found, "verdict": "fail"}))["report.html"]
+
+
+def test_name_servers_by_address_are_named_with_their_ports() -> None:
+    ports = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+    cache = {"cidr": "169.254.20.10/32", "ports": ports, "origin": "node_local"}
+    pods = {"namespace": "kube-system", "pod_selector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    flow: t.Any = {"peer": {"target": "dns"}, "protocol": "UDP", "port": None}
+    both = {"dns": {**pods, "ports": [{"protocol": "UDP", "port": 5353}], "addresses": [cache]}}
+    assert words.target_addresses("dns", both) == ["pods k8s-app=kube-dns in kube-system", "169.254.20.10"]
+    assert words.ports(flow, both) == "UDP 53, 5353"
+    alone = {"dns": {"namespace": None, "pod_selector": None, "ports": [], "addresses": [cache]}}
+    assert words.target_addresses("dns", alone) == ["169.254.20.10"]
+    assert words.ports(flow, alone) == "UDP 53"

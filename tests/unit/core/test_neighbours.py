@@ -12,11 +12,15 @@ from dataclasses import replace
 import pytest
 from policies import IGNITE, INSTANCE, NAMESPACE, allow, deny_all, live, pod
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import neighbours, ownership
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import engine, neighbours, ownership
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.neighbours import KINDS, Subject, judge
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.plan import Wanted, make_plan
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.preflight import Accepted, Preflight
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import foreign
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube import neighbour_reader
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import from_status
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Session
 
 Json = dict[str, t.Any]
 
@@ -87,6 +91,9 @@ class TestCilium:
             ({"matchLabels": {"k8s:io.cilium.k8s.namespace.labels.team": "shop"}}, "-"),
             ({"matchExpressions": [{"key": "app", "operator": "Exists"}]}, "widens"),
             ({"matchLabels": {"reserved:health": ""}}, "inconclusive"),
+            ({"matchLabels": {"k8s:io.cilium.k8s.policy.serviceaccount": "default"}}, "inconclusive"),
+            ({"matchLabels": {"io.cilium.k8s.policy.cluster": "default", "app": "ignite"}}, "inconclusive"),
+            ({"matchLabels": {"io.cilium.k8s.policy.cluster": "default", "app": "shop"}}, "inconclusive"),
         ],
     )
     def test_its_selectors(self, selector: Json, expected: str) -> None:
@@ -129,6 +136,16 @@ class TestCalico:
             ({"namespaceSelector": "team == 'shop'"}, "-"),
             ({"namespaceSelector": "team == 'cache'"}, "widens"),
             ({"serviceAccountSelector": "all()"}, "inconclusive"),
+            ({"selector": f"projectcalico.org/namespace == '{NAMESPACE}'"}, "widens"),
+            ({"selector": "projectcalico.org/namespace == 'elsewhere'"}, "-"),
+            ({"selector": "projectcalico.org/orchestrator == 'k8s'"}, "widens"),
+            ({"selector": "has(projectcalico.org/namespace) && app == 'ignite'"}, "widens"),
+            ({"selector": "projectcalico.org/serviceaccount == 'default'"}, "inconclusive"),
+            ({"selector": "pcns.team == 'cache'"}, "widens"),
+            ({"selector": "pcns.team == 'shop'"}, "-"),
+            ({"selector": "pcsa.role == 'cache'"}, "inconclusive"),
+            ({"namespaceSelector": f"projectcalico.org/name == '{NAMESPACE}'"}, "widens"),
+            ({"namespaceSelector": "projectcalico.org/name == 'elsewhere'"}, "-"),
         ],
     )
     def test_its_selectors(self, spec: Json, expected: str) -> None:
@@ -137,6 +154,12 @@ class TestCalico:
     def test_its_actions(self) -> None:
         for action, expected in (("Deny", "restricts"), ("Log", "none"), ("Pass", "none"), ("Allow", "widens")):
             assert effect("NetworkPolicy", {"ingress": [{"action": action}]}, "crd.projectcalico.org") == expected
+
+    @pytest.mark.parametrize(("tier", "expected"), [("security", "restricts"), ("default", "none"), ("", "none")])
+    def test_a_tier_of_its_own_denies_what_it_does_not_pass(self, tier: str, expected: str) -> None:
+        spec = {"tier": tier, "types": ["Ingress", "Egress"]}
+        assert effect("GlobalNetworkPolicy", spec) == expected
+        assert effect("GlobalNetworkPolicy", {**spec, "ingress": [{"action": "Allow"}]}) == "widens"
 
 
 class TestOthers:
@@ -153,6 +176,21 @@ class TestOthers:
     def test_antrea(self, spec: Json, expected: str) -> None:
         assert effect("ClusterNetworkPolicy", spec, "crd.antrea.io") == expected
 
+    @pytest.mark.parametrize("kind", ["ApplicationNetworkPolicy", "FQDNNetworkPolicy"])
+    def test_those_of_platforms_that_add_to_network_policies(self, kind: str) -> None:
+        rule = [{"to": [{"domainNames": ["*.example.com"]}]}]
+        assert effect(kind, {"podSelector": IGNITE, "egress": rule}) == "widens"
+        assert effect(kind, {"podSelector": {}, "egress": rule}) == "widens"
+        assert effect(kind, {"podSelector": {"matchLabels": {"app": "shop"}}, "egress": rule}) == "-"
+        assert effect(kind, {"podSelector": IGNITE}) == "none"
+
+    def test_the_cluster_policy_of_eks(self) -> None:
+        api = "networking.k8s.aws"
+        spec = {"tier": "Admin", "subject": OURS, "egress": rules("Accept")}
+        assert effect("ClusterNetworkPolicy", spec, api) == "widens"
+        assert effect("ClusterNetworkPolicy", {**spec, "tier": "Baseline"}, api) == "none"
+        assert effect("ClusterNetworkPolicy", {**spec, "subject": OTHERS}, api) == "-"
+
     def test_an_egress_firewall_only_takes(self) -> None:
         assert effect("EgressFirewall", {"egress": [{"type": "Allow"}, {"type": "Deny"}]}) == "restricts"
         assert effect("EgressFirewall", {"egress": [{"type": "Allow"}]}) == "none"
@@ -162,6 +200,53 @@ class TestOthers:
     def test_no_form_raises(self, kind: neighbours.Kind, spec: t.Any) -> None:
         found = judge(kind, {"metadata": {"name": "odd"}, "spec": spec}, SUBJECT)
         assert found is None or found.effect in ("inconclusive", "none", "restricts", "widens")
+
+
+class Served:
+    """A session of a cluster that has these paths; the others are not there, or forbidden."""
+
+    def __init__(self, paths: dict[str, list[Json]], forbidden: t.Collection[str] = ()) -> None:
+        self.paths, self.forbidden = paths, forbidden
+
+    def list(self, path: str) -> t.Any:
+        if path in self.forbidden:
+            raise from_status("GET", path, "host", 403, {"message": 'User "u" cannot list resource "x"'})
+        if path not in self.paths:
+            raise from_status("GET", path, "host", 404, {"message": "not found"})
+        return self.paths[path]
+
+    def find(self, _path: str) -> None:
+        return None
+
+
+class TestReading:
+    def judged(self, apis: list[str], *args: t.Any) -> list[tuple[str, str]]:
+        session = t.cast(Session, Served(*args))
+        seen = neighbour_reader.read(session, NAMESPACE, apis)
+        return [(each.label, each.effect) for each in seen.judged(session, NAMESPACE, [{"app": "ignite"}])]
+
+    def test_a_version_that_came_later_is_read_as_well(self) -> None:
+        theirs = {"metadata": {"name": "all"}, "spec": {"subject": {"namespaces": {}}, "egress": rules("Accept")}}
+        path = "/apis/policy.networking.k8s.io/v1beta1/clusternetworkpolicies"
+        apis = ["policy.networking.k8s.io/v1", "policy.networking.k8s.io/v1beta1"]
+        assert self.judged(apis, {path: [theirs]}) == [("ClusterNetworkPolicy.policy.networking.k8s.io/all", "widens")]
+        forbidden = self.judged(apis, {}, [path])
+        assert forbidden == [("ClusterNetworkPolicy.policy.networking.k8s.io/*", "inconclusive")]
+
+    def test_calico_without_its_older_api(self) -> None:
+        theirs = {"metadata": {"name": "all"}, "spec": {"egress": [{"action": "Allow"}]}}
+        path = "/apis/projectcalico.org/v3/globalnetworkpolicies"
+        old = "/apis/crd.projectcalico.org/v1/globalnetworkpolicies"
+        assert self.judged(["projectcalico.org/v3"], {path: [theirs]}) == [("GlobalNetworkPolicy/all", "widens")]
+        both = ["projectcalico.org/v3", "crd.projectcalico.org/v1"]
+        assert self.judged(both, {path: [theirs], old: [theirs]}) == [("GlobalNetworkPolicy/all", "widens")]
+        assert self.judged(["projectcalico.org/v3"], {}, [path]) == [("GlobalNetworkPolicy/*", "inconclusive")]
+
+    def test_every_group_that_may_hold_some_is_told_and_audited(self) -> None:
+        assert neighbours.GROUPS <= engine.POLICY_GROUPS
+        assert set(foreign.RESOURCES) == neighbours.GROUPS
+        assert "projectcalico.org" not in foreign.resources(["projectcalico.org", "crd.projectcalico.org"])
+        assert set(foreign.resources(["projectcalico.org", "apps"])) == {"projectcalico.org"}
 
 
 def preflight(*pods: Json, served: list[Json] | None = None, **spec: t.Any) -> Preflight:
@@ -213,6 +298,18 @@ class TestPreflight:
         as_init = carrying("ignite", initContainers=[{"name": "linkerd-proxy"}])
         (warning,) = preflight(as_init, egress=[DNS]).warnings()
         assert "TCP 8086" in warning
+
+    def test_ways_that_no_network_policy_sees_are_told(self) -> None:
+        made = carrying("ignite")
+        marks = {"k8s.v1.cni.cncf.io/networks": "storage-net", "ambient.istio.io/redirection": "enabled"}
+        made["metadata"]["annotations"] = marks
+        networks, mesh = preflight(made).warnings()
+        assert "further networks" in networks
+        assert "TCP 15008" in mesh
+        tunnel = {"to": [{"podSelector": {}}], "ports": [{"protocol": "TCP", "port": 15008}]}
+        assert preflight(made, egress=[tunnel]).warnings() == [networks]
+        made["metadata"]["annotations"] = {"ambient.istio.io/redirection": "disabled"}
+        assert preflight(made).warnings() == []
 
     def test_own_name_servers_of_pods_need_a_rule(self) -> None:
         asking = carrying("ignite", dnsConfig={"nameservers": ["127.0.0.1", "10.0.0.53", "fd00::53"]})

@@ -160,7 +160,8 @@ class Reference:
         """Whether a node may answer at a link-local address, where rules by address do not match nodes."""
         if self.engine.cidr_matches_nodes or place.pod is not None or place.node:
             return False
-        return ipaddress.ip_address(place.address).is_link_local
+        address = ipaddress.ip_address(place.address)
+        return address.is_link_local and str(address) != "169.254.169.254"
 
     def _policies(self, direction: str, pod: Json) -> Iterator[tuple[str, bool, list[tuple[t.Any, t.Any]]]]:
         """Yield, for each policy that selects the pod in this direction: its namespace, whether it isolates, rules."""

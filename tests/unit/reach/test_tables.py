@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from agreement import CILIUM, CILIUM_NODES, ENGINES, POST, PRE, Both
+from agreement import CILIUM, CILIUM_NODES, ENGINES, POST, PRE, Both, profile
 from reference import Engine
 from small import (
     IGNITE,
@@ -28,6 +28,10 @@ from small import (
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.cilium import read as read_cilium
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.matrix import matrix
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.reading import Reading
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.result import reachability
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.world import read_world
 from lab import objects
 from lab.objects import Manifest
 
@@ -376,6 +380,31 @@ def test_a_rule_to_a_link_local_address_is_open_where_blocks_match_no_node(engin
     assert judges.allowed(source, "169.254.20.10", 53, "TCP") is False
     assert judges.allowed(source, "203.0.113.10", 53, "UDP") is True
     assert Both(cluster(), engine).allowed(source, "169.254.20.10", 53, "UDP") is True
+
+
+@pytest.mark.parametrize(("engine", "told"), [(CILIUM, None), (CILIUM_NODES, True), (POST, True)])
+def test_the_matrix_does_not_promise_it_either(engine: Engine, told: bool | None) -> None:
+    blocks = [block("169.254.20.10/32"), block("169.254.169.254/32"), block("203.0.113.0/24")]
+    world = read_world([*cluster(), egress(target(*blocks, ports=[{"protocol": "UDP", "port": 53}]))])
+    reading = Reading(world, "unknown", profile(engine), "", {})
+    found = reachability(reading, [], with_matrix=True, namespaces=["cache-ns"])["matrix"]
+    members = {each["id"]: each["members"] for each in found["classes"]}
+    seen = {
+        (name, cell["allowed"], each["ports"])
+        for cell in found["cells"]
+        for number in cell["to"]
+        for name in members[number]
+        for each in cell["ports"]
+        if "cache-ns/ignite-0" in members[cell["from"]]
+    }
+    assert seen >= {
+        ("169.254.20.10/32", told, "53"),
+        ("169.254.169.254/32", True, "53"),
+        ("203.0.113.0/24", True, "53"),
+    }
+    table = matrix(world, profile(engine))
+    assert table.allowed("cache-ns/ignite-0", "169.254.20.10", "UDP", 53) is told
+    assert table.allowed("cache-ns/ignite-0", "169.254.20.10", "TCP", 53) is False
 
 
 # addresses

@@ -111,8 +111,9 @@ def _dns(case: Case, mask: Mask, reach: Pieces) -> Json:
 
 
 def _dns_ports(case: Case) -> list[tuple[str, int]]:
-    listed = ((case.question.targets or {}).get("dns") or {}).get("ports") or []
-    given = [(str(each.get("protocol")), int(each.get("port"))) for each in listed]
+    part = (case.question.targets or {}).get("dns") or {}
+    lists = [part.get("ports") or [], *(each.get("ports") or [] for each in part.get("addresses") or [])]
+    given = [(str(each.get("protocol")), int(each.get("port"))) for listed in lists for each in listed]
     return given or [("UDP", _DNS_PORT), ("TCP", _DNS_PORT)]
 
 

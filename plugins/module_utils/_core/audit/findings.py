@@ -60,7 +60,13 @@ def doubts(case: Case, result: Json) -> list[str]:
         for each in result["foreign"]
         if each["effect"] == "unknown"
     ]
-    untold = [flow["id"] for flow in result["flows"] if flow["met"] is None]
+    on_link = case.judgement.on_link
+    if on_link:
+        sentences.append(
+            f"{', '.join(on_link)} end at a link-local address, and if a node answers there, no rule of this engine "
+            "is certain to match"
+        )
+    untold = [flow["id"] for flow in result["flows"] if flow["met"] is None and flow["id"] not in on_link]
     if untold:
         sentences.append(f"policies whose effect cannot be told may decide over {', '.join(untold)}")
     if not result["pods"]:

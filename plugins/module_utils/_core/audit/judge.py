@@ -85,6 +85,7 @@ class Use(t.NamedTuple):
 class Judgement:
     """:arg scope: the groups of pods that flows start from or end at.
     :arg met: by flow id; None where it cannot be told.
+    :arg on_link: flows that a rule permits which fails if a node answers at a link-local address.
     """
 
     scope: Mask
@@ -93,6 +94,7 @@ class Judgement:
     surplus: list[Part] = field(default_factory=list)
     forbidden: list[Part] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    on_link: list[str] = field(default_factory=list)
 
 
 class Judge:
@@ -154,7 +156,7 @@ class Judge:
     def _judge_flow(self, number: int, found: Judgement) -> None:
         flow = self._wanted[number].flow
         lacks: dict[tuple[str, Mask, PortSet], list[int]] = {}
-        doubtful = False
+        doubtful = on_link = False
         for group in members(self._subjects[number]):
             pieces = self._pieces([number], group)
             existing = [(mask & ~self._imagined, granted) for mask, granted in pieces if mask & ~self._imagined]
@@ -163,7 +165,10 @@ class Judge:
                 for mask, granted in rest:
                     lacks.setdefault((side, mask, granted), []).append(group)
             doubtful = doubtful or self._is_doubtful(flow.direction, group, pieces)
-        found.met[flow.id] = False if lacks else None if doubtful else True
+            on_link = on_link or self._needs_match(flow.direction, group, pieces)
+        found.met[flow.id] = False if lacks else None if doubtful or on_link else True
+        if on_link:
+            found.on_link.append(flow.id)
         for (side, mask, granted), groups in lacks.items():
             subjects = mask_of(groups, self._universe.size)
             for part in ports.split(granted):
@@ -190,6 +195,11 @@ class Judge:
             return True
         far = self._compiled.side(INGRESS if direction == EGRESS else EGRESS)
         return any(mask & far.unknown for mask, _granted in pieces)
+
+    def _needs_match(self, direction: str, group: int, pieces: Pieces) -> bool:
+        """Whether the group's own isolation leaves a link-local address to a rule."""
+        bound = self._compiled.side(direction).isolated >> group & 1
+        return bool(bound and any(mask & self._universe.may_be_nodes for mask, _granted in pieces))
 
     # Surplus
 

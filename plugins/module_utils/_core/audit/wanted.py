@@ -20,6 +20,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.flows impo
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import ports
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.addresses import Point, of_network, point
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.policies import (
+    NAME_SERVER,
     BlockPeer,
     EntityPeer,
     Peer,
@@ -118,11 +119,25 @@ def _api_server(flow: Flow, part: Raw) -> t.Iterator[tuple[tuple[Peer, ...], por
 
 
 def _dns(flow: Flow, part: Raw) -> t.Iterator[tuple[tuple[Peer, ...], ports.PortSet]]:
+    """The DNS pods, the name servers that are reached by address, or both."""
     where = "targets.dns"
-    selectors.validate(part.get("pod_selector"), f"{where}.pod_selector")
-    namespace = options.dns_label(part.get("namespace"), f"{where}.namespace")
-    peer = PodPeer(part["pod_selector"], selectors.namespaces_by_name([namespace]))
-    for entry in options.entries(part.get("ports"), f"{where}.ports"):
+    addresses = options.entries(part.get("addresses"), f"{where}.addresses")
+    if part.get("pod_selector") is not None or not addresses:
+        selectors.validate(part.get("pod_selector"), f"{where}.pod_selector")
+        namespace = options.dns_label(part.get("namespace"), f"{where}.namespace")
+        peer = PodPeer(part["pod_selector"], selectors.namespaces_by_name([namespace]))
+        for numbered in _dns_ports(flow, part.get("ports"), f"{where}.ports"):
+            yield (peer,), numbered
+    for index, entry in enumerate(addresses):
+        place = f"{where}.addresses[{index}]"
+        block = parse_network(entry.get("cidr"), f"{place}.cidr")
+        server = EntityPeer(NAME_SERVER, (Point(block.version, int(block.network_address)),))
+        for numbered in _dns_ports(flow, entry.get("ports"), f"{place}.ports"):
+            yield (server,), numbered
+
+
+def _dns_ports(flow: Flow, given: t.Any, where: str) -> t.Iterator[ports.PortSet]:
+    for entry in options.entries(given, where):
         if entry.get("protocol") == flow.protocol:
-            number = options.port(entry.get("port"), f"{where}.ports")
-            yield (peer,), ports.ports(flow.protocol, number, number)
+            number = options.port(entry.get("port"), where)
+            yield ports.ports(flow.protocol, number, number)

@@ -64,8 +64,15 @@ def target_addresses(target: str, targets: Json) -> list[str]:
     found = targets.get(target) or {}
     if target == "dns":
         named = selectors.describe(found.get("pod_selector"), "all pods")
-        return [f"pods {named} in {found['namespace']}"] if found.get("namespace") else []
+        pods = [f"pods {named} in {found['namespace']}"] if found.get("namespace") else []
+        return [*pods, *(entry["cidr"].partition("/")[0] for entry in found.get("addresses") or [])]
     return [f"{cidr.partition('/')[0]}" for entry in found.get("targets") or [] for cidr in entry["cidrs"]]
+
+
+def _dns_ports(found: Json) -> list[Json]:
+    """Those of the pods, and of the name servers that are reached by address."""
+    lists = [found.get("ports"), *(entry.get("ports") for entry in found.get("addresses") or [])]
+    return [port for listed in lists for port in listed or []]
 
 
 def ports(flow: Json, targets: Json) -> str:
@@ -74,7 +81,7 @@ def ports(flow: Json, targets: Json) -> str:
         last = f"{DASH}{flow['end_port']}" if flow.get("end_port") else ""
         return f"{flow['protocol']} {flow['port']}{last}"
     found = targets.get(flow["peer"].get("target", "")) or {}
-    listed = found.get("targets") if flow["peer"].get("target") == "api_server" else found.get("ports")
+    listed = found.get("targets") if flow["peer"].get("target") == "api_server" else _dns_ports(found)
     numbers = sorted({entry["port"] for entry in listed or [] if entry["protocol"] == flow["protocol"]})
     return f"{flow['protocol']} {', '.join(map(str, numbers)) or '(not resolved)'}"
 

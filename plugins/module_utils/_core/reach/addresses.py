@@ -33,6 +33,9 @@ class Range(t.NamedTuple):
     first: int
     last: int
 
+    def holds(self, at: Point) -> bool:
+        return self.family == at.family and self.first <= at.number <= self.last
+
     def describe(self) -> list[str]:
         """The range as CIDR blocks."""
         ends: t.Any = (_address(self.family, self.first), _address(self.family, self.last))
@@ -47,6 +50,16 @@ def point(text: str) -> Point:
 
 def of_network(network: Network) -> Range:
     return Range(network.version, int(network.network_address), int(network.broadcast_address))
+
+
+# Valid on one link only, so a node may answer there that does not list the address. No node is the metadata service of
+# clouds in the midst of them.
+_METADATA = point("169.254.169.254")
+LINK_LOCAL = (
+    Range(IPV4, point("169.254.0.0").number, _METADATA.number - 1),
+    Range(IPV4, _METADATA.number + 1, point("169.254.255.255").number),
+    of_network(ipaddress.ip_network("fe80::/10")),
+)
 
 
 class Space:

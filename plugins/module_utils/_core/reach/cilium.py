@@ -79,7 +79,8 @@ def _selector(spec: t.Any, where: str) -> selectors.Selector | None:
     except LockdownError:
         return None
     keys = [*plain["matchLabels"], *(entry["key"] for entry in plain["matchExpressions"])]
-    return None if any(key.startswith("io.kubernetes.pod.") or ":" in key for key in keys) else plain
+    # Cilium itself gives pods labels of these names, and ":" stands behind a source other than Kubernetes.
+    return None if any(key.startswith(("io.kubernetes.pod.", "io.cilium.")) or ":" in key for key in keys) else plain
 
 
 def _key(key: t.Any) -> t.Any:

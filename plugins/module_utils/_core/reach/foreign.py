@@ -80,6 +80,9 @@ READERS: dict[tuple[str, str], Reader] = {
     ("crd.antrea.io", "NetworkPolicy"): _of_namespace,
     ("crd.antrea.io", "ClusterNetworkPolicy"): _of_cluster,
     ("k8s.ovn.org", "EgressFirewall"): _of_namespace,
+    ("networking.k8s.aws", "ClusterNetworkPolicy"): _of_subject,
+    ("networking.k8s.aws", "ApplicationNetworkPolicy"): _of_namespace,
+    ("networking.gke.io", "FQDNNetworkPolicy"): _of_namespace,
 }
 # The collections of the API that hold them: (group, plural).
 RESOURCES: dict[str, tuple[str, ...]] = {
@@ -92,4 +95,14 @@ RESOURCES: dict[str, tuple[str, ...]] = {
     "crd.projectcalico.org": ("networkpolicies", "globalnetworkpolicies"),
     "crd.antrea.io": ("networkpolicies", "clusternetworkpolicies"),
     "k8s.ovn.org": ("egressfirewalls",),
+    "networking.k8s.aws": ("clusternetworkpolicies", "applicationnetworkpolicies"),
+    "networking.gke.io": ("fqdnnetworkpolicies",),
+    "projectcalico.org": ("networkpolicies", "globalnetworkpolicies"),
 }
+# A group that shows the objects of another one where that is served, too.
+_SHOWS = {"projectcalico.org": "crd.projectcalico.org"}
+
+
+def resources(groups: t.Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The collections to read of a cluster that serves these groups."""
+    return {group: names for group, names in RESOURCES.items() if group in groups and _SHOWS.get(group) not in groups}

@@ -18,9 +18,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.gran
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.masks import Mask, full, mask_of, members
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.places import (
-    Place,
     beyond_policies,
-    may_be_node,
     of_one_family,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.ports import PortSet
@@ -51,6 +49,18 @@ class PlaceClass(t.NamedTuple):
         return sorted(names) if self.kind == PODS else names
 
 
+class Row(t.NamedTuple):
+    """What a class can reach, as sets of class ids.
+
+    :arg unknown: the classes of which it cannot be told at all.
+    :arg doubtful: those that are reached only if the rule matches, which cannot be told.
+    """
+
+    pieces: Pieces
+    unknown: Mask
+    doubtful: Mask
+
+
 class Matrix:
     """What is in no row is denied. A pod and itself, and a pod and its own node, are beyond all policies."""
 
@@ -64,11 +74,11 @@ class Matrix:
             family: mask_of((each.id for each in self.classes if each.family in (family, 0)), count)
             for family in {each.family for each in self.classes}
         }
+        self._may_be_nodes = mask_of((self._class_of[group] for group in members(universe.may_be_nodes)), count)
         self._egress = _Sided(compiled.egress, self._class_of, count)
         self._ingress = _Sided(compiled.ingress, self._class_of, count)
 
-    def row(self, source: int) -> tuple[Pieces, Mask]:
-        """What this class can reach, as sets of class ids with ports; and of which classes it cannot be told."""
+    def row(self, source: int) -> Row:
         kind, family = self.classes[source].kind, self.classes[source].family
         # Policies say nothing of traffic that neither begins nor ends at a pod.
         reachable = self._families[family] if family else self._everything
@@ -77,7 +87,7 @@ class Matrix:
         leaves = self._egress.pieces(source, reachable)
         enters = self._ingress.pieces_to_all(source, reachable)
         unknown = reachable if self._egress.unknown >> source & 1 else reachable & self._ingress.unknown
-        return both(leaves, enters), unknown
+        return Row(both(leaves, enters), unknown, self._doubtful(source))
 
     def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool | None:
         """One connection looked up: a place is `NAMESPACE/POD` or an address, and Services are not translated."""
@@ -89,18 +99,16 @@ class Matrix:
         if groups[0] is None or groups[1] is None:
             return None
         row, column = (self._class_of[group] for group in groups if group is not None)
-        pieces, unknown = self.row(row)
-        if unknown >> column & 1:
+        found = self.row(row)
+        if found.unknown >> column & 1:
             return None
-        allowed = any(mask >> column & 1 and ports.holds(granted, protocol, port) for mask, granted in pieces)
-        return None if allowed and self._in_doubt(begin, row, end, column) else allowed
+        allowed = any(mask >> column & 1 and ports.holds(granted, protocol, port) for mask, granted in found.pieces)
+        return None if allowed and found.doubtful >> column & 1 else allowed
 
-    def _in_doubt(self, begin: Place, row: int, end: Place, column: int) -> bool:
-        """Whether a rule is needed that fails where a node answers at a link-local address."""
-        if self._universe.profile.cidr_matches_nodes:
-            return False
-        leaves = may_be_node(end) and self._egress.isolated >> row & 1
-        return bool(leaves or (may_be_node(begin) and self._ingress.isolated >> column & 1))
+    def _doubtful(self, source: int) -> Mask:
+        """Where a rule is needed that fails if a node answers at a link-local address."""
+        mask = self._may_be_nodes if self._egress.isolated >> source & 1 else 0
+        return mask | self._ingress.isolated if self._may_be_nodes >> source & 1 else mask
 
 
 def matrix(world: World, profile: EngineProfile) -> Matrix:
@@ -154,7 +162,7 @@ def _classes(universe: Universe, compiled: Compiled) -> tuple[list[int], list[Pl
     unique = dict.fromkeys(
         mask
         for side in (compiled.egress, compiled.ingress)
-        for mask in (side.isolated, side.unknown, *_both_ends(side.grants))
+        for mask in (universe.may_be_nodes, side.isolated, side.unknown, *_both_ends(side.grants))
     )
     for number, mask in enumerate(unique):
         if mask != universe.everything:

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.addresses import Point, point
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.addresses import (
+    LINK_LOCAL,
+    Point,
+    point,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.objects import Pod, Service
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.world import World
 
@@ -59,7 +62,7 @@ def may_be_node(place: Place) -> bool:
         place.pod is None
         and not place.node
         and place.point is not None
-        and ipaddress.ip_address(str(place.point)).is_link_local
+        and any(each.holds(place.point) for each in LINK_LOCAL)
     )
 
 

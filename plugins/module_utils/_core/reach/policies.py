@@ -31,8 +31,12 @@ class BlockPeer(t.NamedTuple):
     holes: tuple[Range, ...]
 
 
+# The entity of name servers that answer at an address themselves, be it that of a Service.
+NAME_SERVER = "name server"
+
+
 class EntityPeer(t.NamedTuple):
-    """The addresses behind a name that an engine gives to a part of the world."""
+    """The addresses behind a name that an engine, or a flow, gives to a part of the world."""
 
     entity: str
     addresses: tuple[Point, ...]

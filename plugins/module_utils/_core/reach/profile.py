@@ -9,7 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import Detected
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.engine_records import Behaviour, Detected
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 
 POST_DNAT, PRE_DNAT = "post-dnat", "pre-dnat"
@@ -77,9 +77,16 @@ def doubts(found: Detected) -> list[str]:
     """What keeps a verdict on policies from telling what happens on this engine."""
     if found.enforces is False:
         return [f"{found.name} enforces no network policy, so whatever the policies say, everything is allowed"]
+    if len({_way(each.behaviour) for each in found.found}) > 1:
+        names = " and ".join(each.engine.name for each in found.found)
+        return [f"{names} are installed side by side and judge in different ways, of which one was looked at"]
     if found.found and found.found[0].behaviour.after_translation is None:
         return [f"nothing tells whether {found.name} judges a Service's address before or after its translation"]
     return []
+
+
+def _way(behaviour: Behaviour) -> tuple[bool | None, ...]:
+    return behaviour.after_translation, behaviour.cidr_matches_pods, behaviour.cidr_matches_nodes
 
 
 def detected(engine: str, settings: t.Mapping[str, str]) -> EngineProfile:

@@ -76,10 +76,14 @@ def _matrix(found: Matrix, namespaces: set[str]) -> Json:
 
 def _cells(found: Matrix, source: int, shown: Mask) -> t.Iterator[Json]:
     """What one class can open: destinations with the same ports together."""
-    pieces, unknown = found.row(source)
+    row = found.row(source)
     limit = -1 if shown >> source & 1 else shown
-    told = [(members(mask & limit & ~unknown), granted, True) for mask, granted in pieces]
-    for destinations, granted, allowed in [*told, (members(unknown & limit), ports.NONE, None)]:
+    told = [
+        (members(mask & limit & ~row.unknown & some), granted, allowed)
+        for mask, granted in row.pieces
+        for some, allowed in ((~row.doubtful, True), (row.doubtful, None))
+    ]
+    for destinations, granted, allowed in [*told, (members(row.unknown & limit), ports.NONE, None)]:
         if destinations:
             yield {"from": source, "to": destinations, "allowed": allowed, "ports": ports.as_records(granted)}
 

@@ -17,6 +17,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core import sel
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach import ports
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.addresses import (
     FAMILIES,
+    LINK_LOCAL,
     Point,
     Range,
     Space,
@@ -33,6 +34,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.mask
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.objects import NamedPort, Pod
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.places import Place, Places
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.reach.policies import (
+    NAME_SERVER,
     BlockPeer,
     NamedPortRef,
     Peer,
@@ -68,6 +70,7 @@ class Interest:
         self.label_keys: set[str] = set()
         self.port_names: set[str] = set()
         self.ranges: set[Range] = set()
+        self.answering: set[Point] = set()
 
     def add_policy(self, policy: Policy) -> None:
         self.label_keys.update(label_keys(policy.pod_selector))
@@ -86,6 +89,7 @@ class Interest:
             self.ranges.update((peer.block, *peer.holes))
         else:
             self.ranges.update(Range(each.family, each.number, each.number) for each in peer.addresses)
+            self.answering.update(peer.addresses if peer.entity == NAME_SERVER else ())
 
 
 class Universe:
@@ -95,11 +99,13 @@ class Universe:
         self.world = world
         self.places = Places(world)
         self.profile = profile
+        ranges = {*interest.ranges, *(() if profile.cidr_matches_nodes else LINK_LOCAL)}
         self._spaces = {
-            family: Space(family, [each for each in interest.ranges if each.family == family]) for family in FAMILIES
+            family: Space(family, [each for each in ranges if each.family == family]) for family in FAMILIES
         }
         self.groups: list[Group] = []
         self._keys: dict[t.Any, int] = {}
+        self._answering = interest.answering
         # Only pods whose address can matter are told apart by it.
         self._pod_cells = profile.cidr_matches_pods and bool(interest.ranges)
         self._labels: list[dict[str, str]] = []
@@ -119,6 +125,7 @@ class Universe:
         self._namespace_masks = {name: mask_of(numbers, self.size) for name, numbers in self._namespace_groups.items()}
         self._namespace_selected: dict[t.Any, Mask] = {}
         self._cell_masks = self._masks_by_cell()
+        self.may_be_nodes = 0 if profile.cidr_matches_nodes else self._link_local()
         self._families = {
             family: mask_of(
                 (n for n, group in enumerate(self.groups) if group.family in (family, NO_FAMILY)), self.size
@@ -241,7 +248,7 @@ class Universe:
         """How many addresses of a cell belong to pods, nodes and, where they are translated, Services."""
         points = {at for pod in self.world.pods.values() for at in pod.addresses} | set(self.places.nodes)
         if self.profile.judges == POST_DNAT:
-            points |= set(self.places.services)
+            points |= set(self.places.services) - self._answering
         taken: dict[tuple[int, int], int] = {}
         for at in points:
             key = at.family, self._spaces[at.family].cell_of(at.number)
@@ -270,6 +277,12 @@ class Universe:
                 cells, masks = self._cell_masks.get((kind, each.family), ([], []))
                 for part in masks[bisect_left(cells, first) : bisect_left(cells, after)]:
                     mask |= part
+        return mask
+
+    def _link_local(self) -> Mask:
+        mask = 0
+        for each in LINK_LOCAL:
+            mask |= self._run(each, pods=False, nodes=False)
         return mask
 
     def _of_namespaces(self, selector: selectors.Selector) -> Mask:
