@@ -145,7 +145,8 @@ def test_a_plan_that_is_another_one_by_now_is_not_carried_out(
 
 def test_no_plan_no_lock_down(controller: Controller, planes: dict[str, ControlPlane]) -> None:
     before = marks(planes)
-    for plan in ({}, {"netguard_plan": {"elsewhere": {"digest": "sha256:0", "cluster_uid": "0"}}}):
+    elsewhere = {"elsewhere": {"digest": "sha256:0", "cluster_uid": "0"}}
+    for plan in ({}, {"netguard_plan": elsewhere}, {"netguard_plan": {"production": {"digest": "sha256:0"}}}):
         variables = {**answered([], ANSWERS), **plan}
         job = controller.run(TEMPLATES["lock down as approved"], variables)
         assert job.code != 0

@@ -117,7 +117,8 @@ def report(records: t.Iterable[t.Any], hosts: t.Iterable[str] = ()) -> Json:
 
     :arg hosts: those that were asked; one without a record is a failure.
     """
-    known = {_key(record): dict(record) for record in records if isinstance(record, t.Mapping) and "host" in record}
+    given = [_legible(record) for record in records if record]
+    known = {_key(record): record for record in given}
     told = {host for host, _namespace, _instance in known}
     silent = [_silent(str(host)) for host in hosts if str(host) not in told]
     rows = sorted([*known.values(), *silent], key=_key)
@@ -132,6 +133,22 @@ def report(records: t.Iterable[t.Any], hosts: t.Iterable[str] = ()) -> Json:
         "junit": _junit(rows, names),
         "message": _message(rows, bad, names),
     }
+
+
+def _legible(record: t.Any) -> Json:
+    """A record as this collection writes it. Whatever else a job before has left is a failure, and not passed over."""
+    if isinstance(record, t.Mapping) and isinstance(record.get("host"), str):
+        # An empty text may be null by the time that it has been an extra variable.
+        texts = {name: record.get(name) or "" for name in ("entry_point", "message", "next_step")}
+        if record.get("outcome") in OUTCOMES and all(isinstance(text, str) for text in texts.values()):
+            return {"drift": None, "code": None, **record, **texts}
+        return _unread(record["host"])
+    return _unread("not known")
+
+
+def _unread(host: str) -> Json:
+    failed = {"failed": True, "msg": "its status cannot be read; it is not one that a run of this collection left"}
+    return of_run(failed, host=host, entry_point="")
 
 
 def _names(rows: t.Sequence[Json]) -> dict[tuple[str, str, str], str]:
@@ -150,7 +167,7 @@ def _silent(host: str) -> Json:
 
 def _message(rows: t.Sequence[Json], bad: t.Sequence[Json], names: t.Mapping[t.Any, str]) -> str:
     if not rows:
-        return "No cluster gave a status"
+        return "No cluster gave a status: look at the jobs before, and let this one have their artifacts"
     lines = [f"{names[_key(row)]}: {row['outcome']}: {_sentence(row)}" for row in bad]
     return "\n".join([f"{len(rows) - len(bad)} of {len(rows)} clusters are as they should be", *lines])
 
