@@ -299,6 +299,18 @@ def test_evidence_of_another_cluster_is_refused(chain: Chain) -> None:
     assert chain.add(anchor=False)["head"]["number"] == 1
 
 
+def test_a_chain_that_is_gone_as_a_whole_is_missed_although_others_are_there(chain: Chain) -> None:
+    place = chain.directory / Path(chain.add()["path"]).relative_to(chain.directory).parts[0]
+    other = inputs(targets={**TARGETS, "cluster": {"uid": "another-cluster"}})
+    assert chain.add(evidence=other, anchor=False)["head"]["number"] == 1
+    assert chain.verify()["verdict"] == "intact"
+    shutil.rmtree(place)
+    failure = chain.verify().failure
+    assert failure["code"] == "no_evidence_of_cluster"
+    assert "another-cluster" in failure["why"]
+    assert chain.verify(anchor=False)["verdict"] == "intact"
+
+
 def test_without_the_right_to_write_the_pack_is_kept_and_the_next_run_catches_up(
     chain: Chain, plane: ControlPlane, namespace: str
 ) -> None:
