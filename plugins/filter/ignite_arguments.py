@@ -109,6 +109,9 @@ _value:
     topology:
       description: What the servers say of their ring, null if nobody asked.
       type: dict
+    canary_proof:
+      description: What a canary showed, null if none was run.
+      type: dict
     fail_on:
       description: Verdicts at which entry point V(audit) fails.
       type: list

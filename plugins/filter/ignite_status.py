@@ -86,7 +86,7 @@ _value:
       description: When drift was looked for, by the API server's clock, else null.
       type: str
     artifact:
-      description: A variable name for this host's record among those of other hosts and jobs.
+      description: A variable name for the record among those of other hosts, instances and jobs.
       type: str
 """
 
@@ -97,7 +97,7 @@ def ignite_status(result: t.Any, host: str, entry_point: str) -> dict[str, t.Any
     from ansible_collections.netguard.lockdown.plugins.module_utils._core import status  # noqa: PLC0415
 
     record = status.of_run(result, host=host, entry_point=entry_point)
-    return {**record, "artifact": status.artifact_name(host)}
+    return {**record, "artifact": status.artifact_name(record)}
 
 
 class FilterModule:

@@ -217,6 +217,24 @@ cluster:
       description: The uid of namespace C(kube-system).
       type: str
       sample: 5f3e9d1c-1c2b-4d6e-9a57-0c8b5e1f7a11
+application:
+  description: What was asked for.
+  returned: success
+  type: dict
+  contains:
+    namespace:
+      description: The namespace of the application's pods.
+      type: str
+      sample: cache-ns
+    pod_selector:
+      description: Their label selector.
+      type: dict
+      sample: {matchLabels: {app: ignite}}
+time:
+  description: When it was done, in UTC by the API server's clock.
+  returned: success
+  type: str
+  sample: "2026-11-22T17:52:00Z"
 failure:
   description: What failed, as data. The message holds the same facts as a sentence.
   returned: failure

@@ -40,7 +40,7 @@ options:
   anchor:
     description:
       - Whether to compare the chains of this cluster with the head that it keeps. Only this shows that packs at the end
-        are missing. Without it no cluster is needed.
+        are missing. Fails where there is no chain of this cluster at all. Without it no cluster is needed.
     type: bool
     default: true
   cluster_uid:

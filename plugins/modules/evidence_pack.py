@@ -42,8 +42,10 @@ options:
     description:
       - What the pack is made of, with the keys C(namespace), C(instance), C(profile), C(targets) (the result of
         M(netguard.lockdown.cluster_network_info)), C(definitions) (the rendered policies), C(findings), C(audit) (the
-        result of M(netguard.lockdown.policy_audit_info)), C(probes) and C(topology).
-      - Without C(probes) the report says loudly that nothing was probed.
+        result of M(netguard.lockdown.policy_audit_info)), C(probes), C(topology) and C(canary) (the result of
+        M(netguard.lockdown.enforcement_canary)).
+      - Without C(probes) the report says loudly that nothing was probed, and without C(canary) that none was run. A
+        canary of another cluster or namespace is refused.
     type: dict
     required: true
   schema:
@@ -129,10 +131,11 @@ because:
   elements: str
   sample: ["The policies are not what is needed: 1 needed flow is not allowed"]
 parts:
-  description: The verdicts of C(policies), C(probes) (or C(not_probed)) and C(topology) (or C(not_checked)).
+  description: The verdicts of C(policies), C(probes) (or C(not_probed)), C(topology) (or C(not_checked)), and what the
+    C(canary) showed (C(enforced), C(not_enforced), C(inconclusive) or C(not_run)).
   returned: success
   type: dict
-  sample: {policies: pass, probes: pass, topology: not_checked}
+  sample: {policies: pass, probes: pass, topology: not_checked, canary: enforced}
 consequences:
   description: What follows for Ignite, with C(kind), C(title), C(text), C(cure) and C(flows).
   returned: success

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An API server's stand-in that passes requests on and ends the client with SIGKILL after its n-th write.
+"""An API server's stand-in that passes requests on, and fails at the n-th write.
 
-The write itself is carried out; only its answer never arrives. That is the worst moment to die.
+The write itself is carried out; only its answer never arrives. That is the worst moment to end the client with SIGKILL,
+and the worst one to lose the connection, or the API server altogether.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class DeadlyProxy:
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._lock = threading.Lock()
         self._writes: list[str] = []
-        self._fatal = 0
+        self._fatal = self._lost = 0
+        self._gone = self._stays_gone = False
         self._victim = 0
 
     def __enter__(self) -> DeadlyProxy:
@@ -59,9 +61,21 @@ class DeadlyProxy:
     def modules(self) -> Modules:
         return Modules()
 
-    def run(self, module: str, arguments: dict[str, t.Any], *, kill_after_write: int = 0) -> Outcome | None:
-        """The module's outcome, or None if it was killed."""
-        self._writes, self._fatal = [], kill_after_write
+    def run(
+        self,
+        module: str,
+        arguments: dict[str, t.Any],
+        *,
+        kill_after_write: int = 0,
+        lose_answer_of_write: int = 0,
+        then_gone: bool = False,
+    ) -> Outcome | None:
+        """The module's outcome, or None if it was killed.
+
+        :arg then_gone: whether no request after the lost answer gets any.
+        """
+        self._writes, self._fatal, self._lost = [], kill_after_write, lose_answer_of_write
+        self._gone, self._stays_gone = False, then_gone
         host, port = self._server.server_address[:2]
         connection = {"host": f"https://{host!s}:{port}", "ca_cert": str(self._ca), "api_key": "unused"}
         process = self.modules.start(module, {**connection, **arguments})
@@ -74,14 +88,18 @@ class DeadlyProxy:
         """What was written since run() began, dry runs left out."""
         return list(self._writes)
 
-    def _note(self, method: str, target: str, body: bytes | None) -> None:
+    def _note(self, method: str, target: str, body: bytes | None) -> bool:
+        """Whether the request may be answered."""
         url = urllib.parse.urlsplit(target)
         if method in _READS or "dryRun" in url.query or b'"dryRun"' in (body or b""):
-            return
+            return not self._gone
         with self._lock:
             self._writes.append(f"{method} {url.path}")
             if len(self._writes) == self._fatal:
                 os.killpg(self._victim, signal.SIGKILL)
+            lost = len(self._writes) == self._lost
+            self._gone = self._gone or (lost and self._stays_gone)
+            return not lost and not self._gone
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -90,11 +108,16 @@ class DeadlyProxy:
             protocol_version = "HTTP/1.1"
 
             def handle_any(self) -> None:
+                if proxy._gone:
+                    self.close_connection = True
+                    return
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length) if length else None
                 sent = {name: self.headers[name] for name in ("Accept", "Content-Type", "User-Agent")}
                 status, answer = proxy._upstream._exchange(self.command, self.path, body, sent)
-                proxy._note(self.command, self.path, body)
+                if not proxy._note(self.command, self.path, body):
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))

@@ -108,9 +108,21 @@ def test_every_playbook_of_the_project_has_its_template(objects: Objects) -> Non
     assert used == files - {"answers.yml", "render.yml"}
 
 
+def test_every_playbook_of_the_collection_is_in_the_project() -> None:
+    imported = {
+        play["ansible.builtin.import_playbook"].rpartition(".")[2]
+        for path in (EXTENSION / "project").glob("*.yml")
+        for play in yaml.safe_load(path.read_text())
+        if "ansible.builtin.import_playbook" in play
+    }
+    playbooks = EXTENSION.parents[1] / "playbooks"
+    assert imported >= {path.stem for path in playbooks.glob("*.yml") if not path.stem.endswith(".meta")}
+
+
 def test_what_only_looks_runs_as_a_check(objects: Objects) -> None:
     for template in objects.of("job_template").values():
-        assert template["job_type"] == ("check" if template["playbook"] in ("plan.yml", "drift.yml") else "run")
+        looks = template["playbook"] in ("plan.yml", "plan_deployment.yml", "drift.yml")
+        assert template["job_type"] == ("check" if looks else "run")
         assert template["ask_job_type_on_launch"] is None
         # The answers are the only variables that a launch may give.
         assert template["ask_variables_on_launch"] is None

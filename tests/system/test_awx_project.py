@@ -145,7 +145,8 @@ def test_a_plan_that_is_another_one_by_now_is_not_carried_out(
 
 def test_no_plan_no_lock_down(controller: Controller, planes: dict[str, ControlPlane]) -> None:
     before = marks(planes)
-    for plan in ({}, {"netguard_plan": {"elsewhere": {"digest": "sha256:0", "cluster_uid": "0"}}}):
+    elsewhere = {"elsewhere": {"digest": "sha256:0", "cluster_uid": "0"}}
+    for plan in ({}, {"netguard_plan": elsewhere}, {"netguard_plan": {"production": {"digest": "sha256:0"}}}):
         variables = {**answered([], ANSWERS), **plan}
         job = controller.run(TEMPLATES["lock down as approved"], variables)
         assert job.code != 0
@@ -172,6 +173,13 @@ class TestLockedDown:
         found = {path.parents[3].name for path in controller.folder.glob("evidence/*/cache-ns/ignite/*/pack.json")}
         assert found == {plane.kube_system_uid for plane in planes.values()}
         assert set(job.artifacts["ignite_lockdown_audit"]) == set(planes)
+        verified = controller.launch("verify evidence")
+        assert verified.code == 0, verified.output
+        (pack,) = controller.folder.glob(f"evidence/{planes['staging'].kube_system_uid}/cache-ns/ignite/*/pack.json")
+        pack.write_text(pack.read_text().replace("cache-ns", "other-ns"))
+        verified = controller.launch("verify evidence")
+        assert verified.code != 0
+        assert "digest" in verified.told
 
     def test_schedules_find_drift_and_follow_what_moved(
         self, controller: Controller, planes: dict[str, ControlPlane]
@@ -220,6 +228,37 @@ class TestLockedDown:
         done = controller.launch("remove", {**ANSWERS, "remove_confirmed": "true"})
         assert done.code == 0, done.output
         assert policies(planes["production"]) == []
+
+
+def test_a_deployment_is_planned_and_made(controller: Controller, planes: dict[str, ControlPlane]) -> None:
+    """As answers are: texts, or nothing. No node runs here, so nobody waits for the servers."""
+    hosts = {name: {**given, "ignite_lockdown_deploy_wait": False} for name, given in controller.hosts.items()}
+    one = controller.with_credential(controller.credential, {"staging": hosts["staging"]})
+    answers = {
+        "namespace": "new-ns",
+        "deploy_image": "docker.io/apacheignite/ignite:2.17.0",
+        "profile": "minimal",
+        "clients": "- {name: shop, kind: thin, namespaces: [shop]}",
+        "deploy_replicas": 2,
+        "deploy_resources": "requests: {cpu: 250m, memory: 2Gi}",
+        "deploy_create_namespace": "true",
+    }
+    before = marks(planes)
+    job = one.launch("plan a deployment", answers)
+    assert job.code == 0, job.output
+    assert "StatefulSet" in job.output
+    refused = one.run(TEMPLATES["plan a deployment"], answered([], answers), job_type="run")
+    assert refused.code != 0
+    assert "Run it as a check" in refused.told
+    assert writes(planes, before) == []
+    job = one.launch("deploy", answers)
+    assert job.code == 0, job.output
+    (workload,) = planes["staging"].list("apps/v1", "StatefulSet", "new-ns")
+    assert workload["spec"]["replicas"] == 2
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["requests"] == {"cpu": "250m", "memory": "2Gi"}
+    found = planes["staging"].list("networking.k8s.io/v1", "NetworkPolicy", "new-ns")
+    assert sorted(item["metadata"]["name"] for item in found) == OURS
 
 
 def test_answers_that_cannot_be_read_are_told_all_at_once(

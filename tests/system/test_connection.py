@@ -289,6 +289,21 @@ class TestRights:
         assert outcome.failure["code"] == "api_unauthorized"
         assert "unknown-secret-token" not in outcome.output
 
+    @pytest.mark.parametrize(
+        "odd", ["unknown-secret-token\n", "unknown-secret\ntoken", "unknown-secret-t\u00f6ken\u2026"]
+    )
+    def test_a_token_that_no_header_can_hold_is_not_shown(
+        self, question: ControlPlane, home: Path, odd: str, tmp_path: Path
+    ) -> None:
+        by_options = ask(self.direct(question, home, odd), home=home)
+        config = yaml.safe_load(question.kubeconfig.read_text())
+        config["users"][0]["user"] = {"token": odd}
+        by_file = ask({"kubeconfig": write(tmp_path, yaml.safe_dump(config), "config")}, home=home)
+        for outcome in (by_options, by_file):
+            assert outcome.failure["code"] == "unusable_credential"
+            assert "a line break" in outcome.failure["why"]
+            assert "unknown-secret" not in outcome.output
+
     def test_the_missing_right_is_named_as_a_rule(self, question: ControlPlane, home: Path) -> None:
         failure = ask({"kubeconfig": str(question.user_kubeconfig("nobody"))}, home=home).failure
         assert failure["code"] == "api_forbidden"

@@ -261,3 +261,16 @@ def test_the_shipped_rights_are_enough_and_nothing_is_written(rotating: ControlP
 def test_what_cannot_be_right_ends_the_source(rotating: ControlPlane, arguments: Json, code: str) -> None:
     with Source(rotating.kubeconfig, **arguments) as source:
         assert source.failure().code == code
+
+
+@pytest.mark.parametrize(("verified", "warnings"), [("false", 1), ("true", 0)])
+def test_tls_that_is_not_verified_is_warned_of_once(
+    rotating: ControlPlane, caplog: pytest.LogCaptureFixture, verified: str, warnings: int
+) -> None:
+    with Source(rotating.kubeconfig, validate_certs=verified) as source:
+        source.next()
+        rotate(rotating, "192.0.2.5")
+        assert source.next()["type"] == "targets_changed"
+    told = [record.getMessage() for record in caplog.records if "was not verified" in record.getMessage()]
+    assert len(told) == warnings
+    assert all(rotating.urls[0] in text for text in told)

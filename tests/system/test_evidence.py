@@ -27,6 +27,32 @@ FORMS = {"pack.json", "report.html", "report.md", "flows.svg", "matrix.csv", "ju
 EVIL = "=1+1 </script><script>alert(1)</script>"
 STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
 
+# A lock-down and an audit in one run: the first instance has a canary, and the second one must not be given it.
+TOGETHER = """
+- name: Lock down and audit
+  hosts: localhost
+  gather_facts: false
+  connection: local
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - name: Lock down
+      ansible.builtin.include_role:
+        name: netguard.lockdown.ignite_lockdown
+      vars:
+        ignite_lockdown_canary: always
+        ignite_lockdown_canary_start_timeout: 1
+        ignite_lockdown_accept_unproven_canary: true
+    - name: Audit
+      ansible.builtin.include_role:
+        name: netguard.lockdown.ignite_lockdown
+        tasks_from: audit
+      vars:
+        ignite_lockdown_instance: "{{ item }}"
+        ignite_lockdown_audit_fail_on: never
+      loop: [ignite, other]
+"""
+
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -97,12 +123,19 @@ def test_a_chain_from_the_first_audit_to_its_verification(
     done = play(AUDIT)
     told = succeed(done)
     second = json.loads(packs(evidence)[1].read_text())
-    assert second["facts"]["parts"] == {"policies": "pass", "probes": "not_probed", "topology": "not_checked"}
+    assert second["facts"]["parts"] == {
+        "policies": "pass",
+        "probes": "not_probed",
+        "topology": "not_checked",
+        "canary": "not_run",
+    }
     assert second["facts"]["verdict"] == "inconclusive"
     assert "Not probed" in done.stderr
     assert second["previous"] == {"number": 1, "digest": first["digest"], "gap": None}
     assert head(plane, namespace)["digest"] == second["digest"]
-    artifact = json.loads(told[told.index("RUN: ") + 5 :].strip())["ignite_lockdown_audit"]["localhost"]
+    artifact = json.loads(told[told.index("RUN: ") + 5 :].strip())["ignite_lockdown_audit"]["localhost"][
+        f"{plane.kube_system_uid}/{namespace}/ignite"
+    ]
     assert (artifact["verdict"], artifact["digest"]) == ("inconclusive", second["digest"])
     assert artifact["counts"]["flows_met"] == artifact["counts"]["flows"]
     assert {path.name for path in packs(evidence)[1].parent.iterdir()} == FORMS
@@ -113,6 +146,43 @@ def test_a_chain_from_the_first_audit_to_its_verification(
     succeed(play(VERIFY))
     third = succeed(play(AUDIT, audit_fail_on="never"))
     assert json.loads(packs(evidence)[2].read_text())["facts_digest"] == second["facts_digest"], third
+
+
+def test_what_a_canary_has_shown_is_evidence_of_its_own_instance(
+    plane: ControlPlane, namespace: str, play: Play, evidence: Path, tmp_path: Path
+) -> None:
+    """No kubelet runs here, so that it can prove nothing; and what is handed on must be of this place."""
+    plane.create(objects.pod("ignite-2", namespace, {"app": "ignite"}, node_name="node-0"))
+    together = tmp_path / "together.yml"
+    together.write_text(TOGETHER)
+    output = succeed(play(str(together), accept_vanishing_evidence=True))
+    found = {path.parents[1].name: json.loads(path.read_text())["facts"] for path in packs(evidence)}
+    assert {name: facts["parts"]["canary"] for name, facts in found.items()} == {
+        "ignite": "inconclusive",
+        "other": "not_run",
+    }
+    nodes = {node["node"]: node for node in found["ignite"]["canary"]["nodes"]}
+    assert {node["verdict"] for node in nodes.values()} == {"inconclusive"}
+    assert (nodes["node-0"]["like"], nodes["node-0"]["image"]) == ("ignite-2", objects.IMAGE)
+    page = next(evidence.rglob("ignite/*/report.md")).read_text().replace("\\", "")
+    assert "it could prove nothing on" in page
+    assert "The canary was not run" in next(evidence.rglob("other/*/report.md")).read_text()
+    artifacts = json.loads(output[output.index("RUN: ") + 5 :].strip())["ignite_lockdown_audit"]
+    shown = {
+        entry["instance"]: (entry["parts"]["canary"], entry["number"]) for entry in artifacts["localhost"].values()
+    }
+    assert shown == {"ignite": ("inconclusive", 1), "other": ("not_run", 1)}
+    proof = {
+        "probed": True, "time": "2026-11-22T17:50:00Z", "namespace": "canary", "scratch": False,
+        "cluster": {"uid": plane.kube_system_uid}, "application": {"namespace": namespace},
+        "nodes": [{**node, "verdict": "enforced", "reasons": []} for node in nodes.values()],
+    }  # fmt: skip
+    succeed(play(AUDIT, canary_proof=proof))
+    assert json.loads(packs(evidence)[1].read_text())["facts"]["parts"]["canary"] == "enforced"
+    told = fail(play(AUDIT, canary_proof={**proof, "application": {"namespace": "elsewhere"}}))
+    assert "it is of namespace elsewhere" in told
+    assert "canary_proof" in fail(play(AUDIT, canary_proof="enforced"))
+    succeed(play(VERIFY))
 
 
 def test_check_mode_writes_nothing(plane: ControlPlane, namespace: str, play: Play, evidence: Path) -> None:
@@ -227,6 +297,18 @@ def test_evidence_of_another_cluster_is_refused(chain: Chain) -> None:
     chain.evidence["targets"]["cluster"]["uid"] = "another"
     assert code(chain.add()) == "wrong_cluster"
     assert chain.add(anchor=False)["head"]["number"] == 1
+
+
+def test_a_chain_that_is_gone_as_a_whole_is_missed_although_others_are_there(chain: Chain) -> None:
+    place = chain.directory / Path(chain.add()["path"]).relative_to(chain.directory).parts[0]
+    other = inputs(targets={**TARGETS, "cluster": {"uid": "another-cluster"}})
+    assert chain.add(evidence=other, anchor=False)["head"]["number"] == 1
+    assert chain.verify()["verdict"] == "intact"
+    shutil.rmtree(place)
+    failure = chain.verify().failure
+    assert failure["code"] == "no_evidence_of_cluster"
+    assert "another-cluster" in failure["why"]
+    assert chain.verify(anchor=False)["verdict"] == "intact"
 
 
 def test_without_the_right_to_write_the_pack_is_kept_and_the_next_run_catches_up(

@@ -232,5 +232,14 @@ def test_slices_share_nothing_and_are_put_together_at_the_end(fleet: Fleet, tmp_
     assert [case.get("type") for case in cases.iter("failure")] == ["missing"]
     assert (tmp_path / "report" / "fleet.txt").read_text().splitlines()[2].startswith(f"{bad}   drift    missing  ")
 
+    # Jobs that left nothing, or nothing that can be read, are not jobs that went well.
+    for left, told in (
+        ({}, "No cluster gave a status"),
+        ({"ignite_lockdown_status_a": {"host": "a"}}, "cannot be read"),
+    ):
+        none = run_playbook("netguard.lockdown.fleet_report", left, environment())
+        assert none.returncode == 2, none.stdout + none.stderr
+        assert told in none.stdout
+
     well = run_playbook("netguard.lockdown.fleet_report", slices[1].artifacts, environment())
     assert well.returncode == 0, well.stdout + well.stderr

@@ -605,6 +605,30 @@ def test_a_run_killed_after_any_write_is_undone_by_a_rollback(world: World, prox
     assert world.specs() == before
 
 
+# Lease and record come before the three policies, and again after them.
+@pytest.mark.parametrize("then_gone", [False, True])
+@pytest.mark.parametrize("number", range(3, 6))
+def test_a_write_whose_answer_is_lost_leaves_nothing_half_done_unsaid(
+    world: World, proxy: DeadlyProxy, number: int, then_gone: bool
+) -> None:
+    world.add("by-hand", BY_HAND)
+    before = world.specs()
+    arguments = world.arguments(definitions=definitions(), replace_policies=["by-hand"])
+    outcome = proxy.run("network_policies", arguments, lose_answer_of_write=number, then_gone=then_gone)
+    assert outcome is not None
+    after = world.specs()
+    assert DENY not in after or ALLOW in after, "what isolates stands without what allows"
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    assert set(outcome.failure["details"]["left_changed"]) >= changed
+    assert bool(changed) == then_gone
+    told = "Run again to complete the change, or roll back" if then_gone else "Nothing is left changed"
+    assert told in outcome.failure["next_step"]
+    assert "unexpected keyword" not in outcome.output
+    world.let_lease_expire()
+    world.apply(replace_policies=["by-hand"])
+    assert sorted(world.specs()) == [ALLOW, DENY]
+
+
 def test_the_lease_of_a_dead_run_is_waited_for(world: World, proxy: DeadlyProxy) -> None:
     arguments = world.arguments(definitions=definitions())
     assert proxy.run("network_policies", arguments, kill_after_write=1) is None

@@ -50,6 +50,7 @@ class World:
         self.plane, self._scratch = plane, scratch
         self.kubeconfig = plane.kubeconfig
         self.given = {**QUESTION, "ignite_lockdown_api_form": "endpoints"}
+        self.said = ""
 
     def run(self, name: str, *arguments: str, **variables: t.Any) -> Json:
         """The result of a playbook that has to succeed."""
@@ -57,6 +58,7 @@ class World:
         playbook.write_text(KEEP.format(name=name, result=result), encoding="utf-8")
         done = run_playbook(playbook, {**self.given, **variables}, self._env(), *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
+        self.said = done.stdout
         return t.cast("Json", json.loads(result.read_text(encoding="utf-8")))
 
     def refused(self, name: str, **variables: t.Any) -> str:
@@ -152,6 +154,40 @@ def test_refresh_changes_nothing_but_targets(world: World) -> None:
         assert "run lockdown" in told
         assert world.versions() == before
     assert world.drift(ignite_lockdown_clients=[])["class"] == "redefined"
+
+
+def test_policies_of_clients_are_rendered_anew_and_their_owners_are_to_be_told(world: World) -> None:
+    """They are never applied, so neither the digest of flows nor drift speaks of them."""
+    plane, known = world.plane, world.given["ignite_lockdown_clients"]
+    client = {"name": "shop", "kind": "thick", "namespaces": ["shop"], "reason": "the shop buys"}
+    bare, helped = ({"ignite_lockdown_clients": [*known, {**client, "helper_policy": on}]} for on in (False, True))
+    before = world.versions()
+    told = world.refused("refresh", **helped)
+    assert "its flows differ" in told
+    assert "run lockdown" in told
+    assert world.versions() == before
+    world.run("lockdown", **bare)
+    before = world.versions()
+    assert not world.run("refresh", **helped)["changed"]
+    assert world.drift(**helped)["class"] == "none"
+    assert world.versions() == before
+    plane.stop_server(1)
+    plane.wait_endpoints(["192.0.2.1"])
+    try:
+        moved = world.run("refresh", **helped, ignite_lockdown_grace_seconds=0)
+        assert (moved["changed"], world.blocks()) == (True, ONE)
+        (policy,) = moved["client_policies"]
+        cidrs = [
+            peer["ipBlock"]["cidr"] for rule in policy["spec"]["egress"] for peer in rule["to"] if "ipBlock" in peer
+        ]
+        assert cidrs == ONE
+        assert "if their owners have applied them: shop/ignite-ignite-client-shop. Give the owners" in world.said
+        assert not plane.list("networking.k8s.io/v1", "NetworkPolicy", "shop")
+    finally:
+        plane.start_server(1)
+    plane.wait_endpoints(["192.0.2.1", "192.0.2.2"])
+    assert world.run("refresh", **bare)["changed"]
+    assert "owners" not in world.said
 
 
 def test_an_edit_is_told_with_its_author_and_not_refreshed(world: World) -> None:

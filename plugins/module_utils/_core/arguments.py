@@ -253,6 +253,7 @@ class Arguments:
     plugins: dict[str, dict[str, t.Any]] = field(default_factory=lambda: {plugin: {} for plugin in PLUGINS})
     probes: dict[str, t.Any] | None = None
     topology: dict[str, t.Any] | None = None
+    canary_proof: dict[str, t.Any] | None = None
     fail_on: tuple[str, ...] = ()
     proves: bool = True
     create_namespace: bool = False
@@ -269,6 +270,7 @@ class Arguments:
             **self.plugins,
             "probes": self.probes,
             "topology": self.topology,
+            "canary_proof": self.canary_proof,
             "fail_on": list(self.fail_on),
             "proves": self.proves,
             "create_namespace": self.create_namespace,
@@ -383,12 +385,15 @@ def _audit_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[
     def topology() -> None:
         arguments.topology = _result(given, "topology")
 
+    def canary_proof() -> None:
+        arguments.canary_proof = _result(given, "canary_proof")
+
     def fail_on() -> None:
         where = f"{PREFIX}audit_fail_on"
         word = given.get(where)
         arguments.fail_on = FAIL_ON[options.choice("fail" if options.is_unset(word) else word, where, tuple(FAIL_ON))]
 
-    return probes, topology, fail_on
+    return probes, topology, canary_proof, fail_on
 
 
 def _deploy_steps(arguments: Arguments, given: Given, entry_point: str) -> tuple[t.Callable[[], None], ...]:

@@ -29,10 +29,15 @@ _MOST_WRITERS = 3
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def artifact_name(host: str) -> str:
-    """A variable name of each host's own: of two artifacts with one name, a controller keeps the last."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "_", host).strip("_").lower()[:40]
-    return f"ignite_lockdown_status_{plain}_{hashlib.sha256(host.encode()).hexdigest()[:8]}"
+def artifact_name(record: Given) -> str:
+    """A variable name of each instance's own: of two artifacts with one name, a controller keeps the last."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", record["host"]).strip("_").lower()[:40]
+    return f"ignite_lockdown_status_{plain}_{hashlib.sha256('/'.join(_key(record)).encode()).hexdigest()[:8]}"
+
+
+def _key(record: Given) -> tuple[str, str, str]:
+    """Whose record it is. One host may stand for several instances."""
+    return str(record["host"]), str(record.get("namespace") or ""), str(record.get("instance") or "")
 
 
 def of_run(given: t.Any, *, host: str, entry_point: str) -> Json:
@@ -112,20 +117,46 @@ def report(records: t.Iterable[t.Any], hosts: t.Iterable[str] = ()) -> Json:
 
     :arg hosts: those that were asked; one without a record is a failure.
     """
-    known = {
-        str(record["host"]): dict(record) for record in records if isinstance(record, t.Mapping) and "host" in record
-    }
-    silent = [_silent(str(host)) for host in hosts if str(host) not in known]
-    rows = sorted([*known.values(), *silent], key=lambda row: str(row["host"]))
+    given = [_legible(record) for record in records if record]
+    known = {_key(record): record for record in given}
+    told = {host for host, _namespace, _instance in known}
+    silent = [_silent(str(host)) for host in hosts if str(host) not in told]
+    rows = sorted([*known.values(), *silent], key=_key)
+    names = _names(rows)
     bad = [row for row in rows if row["outcome"] not in GOOD]
     return {
         "good": bool(rows) and not bad,
         "counts": {outcome: sum(row["outcome"] == outcome for row in rows) for outcome in OUTCOMES},
         "hosts": rows,
-        "bad": [row["host"] for row in bad],
-        "text": _text(rows),
-        "junit": _junit(rows),
-        "message": _message(rows, bad),
+        "bad": list(dict.fromkeys(row["host"] for row in bad)),
+        "text": _text(rows, names),
+        "junit": _junit(rows, names),
+        "message": _message(rows, bad, names),
+    }
+
+
+def _legible(record: t.Any) -> Json:
+    """A record as this collection writes it. Whatever else a job before has left is a failure, and not passed over."""
+    if isinstance(record, t.Mapping) and isinstance(record.get("host"), str):
+        # An empty text may be null by the time that it has been an extra variable.
+        texts = {name: record.get(name) or "" for name in ("entry_point", "message", "next_step")}
+        if record.get("outcome") in OUTCOMES and all(isinstance(text, str) for text in texts.values()):
+            return {"drift": None, "code": None, **record, **texts}
+        return _unread(record["host"])
+    return _unread("not known")
+
+
+def _unread(host: str) -> Json:
+    failed = {"failed": True, "msg": "its status cannot be read; it is not one that a run of this collection left"}
+    return of_run(failed, host=host, entry_point="")
+
+
+def _names(rows: t.Sequence[Json]) -> dict[tuple[str, str, str], str]:
+    """What each row is called: its host, and the instance where the host has several."""
+    hosts = [row["host"] for row in rows]
+    return {
+        _key(row): row["host"] if hosts.count(row["host"]) == 1 else f"{row['host']} {'/'.join(_key(row)[1:])}"
+        for row in rows
     }
 
 
@@ -134,10 +165,10 @@ def _silent(host: str) -> Json:
     return of_run(failed, host=host, entry_point="")
 
 
-def _message(rows: t.Sequence[Json], bad: t.Sequence[Json]) -> str:
+def _message(rows: t.Sequence[Json], bad: t.Sequence[Json], names: t.Mapping[t.Any, str]) -> str:
     if not rows:
-        return "No cluster gave a status"
-    lines = [f"{row['host']}: {row['outcome']}: {_sentence(row)}" for row in bad]
+        return "No cluster gave a status: look at the jobs before, and let this one have their artifacts"
+    lines = [f"{names[_key(row)]}: {row['outcome']}: {_sentence(row)}" for row in bad]
     return "\n".join([f"{len(rows) - len(bad)} of {len(rows)} clusters are as they should be", *lines])
 
 
@@ -145,18 +176,20 @@ def _sentence(row: Json) -> str:
     return f"{row['message']}. {row['next_step']}." if row["next_step"] else str(row["message"])
 
 
-def _text(rows: t.Sequence[Json]) -> str:
+def _text(rows: t.Sequence[Json], names: t.Mapping[t.Any, str]) -> str:
     """A table for people, with as many columns as the text needs."""
     head = ("cluster", "outcome", "drift", "what")
-    cells = [tuple(map(_plain, (row["host"], row["outcome"], row["drift"] or "-", _sentence(row)))) for row in rows]
+    cells = [
+        tuple(map(_plain, (names[_key(row)], row["outcome"], row["drift"] or "-", _sentence(row)))) for row in rows
+    ]
     lines = [head, *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "".join("  ".join([*map(str.ljust, line, widths), line[3]]) + "\n" for line in lines)
 
 
-def _junit(rows: t.Sequence[Json]) -> str:
+def _junit(rows: t.Sequence[Json], names: t.Mapping[t.Any, str]) -> str:
     bad = sum(row["outcome"] not in GOOD for row in rows)
-    cases = [_case(row) for row in rows]
+    cases = [_case(row, names[_key(row)]) for row in rows]
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -168,8 +201,8 @@ def _junit(rows: t.Sequence[Json]) -> str:
     )
 
 
-def _case(row: Json) -> str:
-    name = f"<testcase classname={_quoted(row['entry_point'] or 'fleet')} name={_quoted(row['host'])}"
+def _case(row: Json, called: str) -> str:
+    name = f"<testcase classname={_quoted(row['entry_point'] or 'fleet')} name={_quoted(called)}"
     if row["outcome"] in GOOD:
         return f"  {name}/>"
     kind = row["drift"] or row["code"] or row["outcome"]

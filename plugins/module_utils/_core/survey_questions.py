@@ -27,6 +27,17 @@ QUESTIONS: dict[str, str] = {
     "audit_fail_on": "str",
     "accept_evidence_gap": "str",
     "fleet_action": "str",
+    "deploy_image": "str",
+    "version": "str",
+    "discovery": "str",
+    "deploy_replicas": "int",
+    "deploy_resources": "dict",
+    "deploy_heap_mb": "int",
+    "deploy_data_region_mb": "int",
+    "deploy_persistence_size": "str",
+    "deploy_create_namespace": "bool",
+    "deploy_full_restart": "bool",
+    "deploy_wait_timeout": "int",
 }
 FLAGS: dict[str, tuple[str, ...]] = {
     "accept": (

@@ -21,6 +21,9 @@ _UNAUTHORIZED_UPGRADE = re.compile(r"\bis forbidden:?$")
 # A WebSocket begins as a GET; newer API servers ask for the right to create as well.
 _UPGRADED, _UPGRADE_VERBS = ("exec", "attach", "portforward"), ["create", "get"]
 MANIFESTS = "all rights of each playbook are in files/rbac of role netguard.lockdown.ignite_lockdown"
+_REQUEST_TIMEOUT = 408
+# TLS that ends without a word is a server or a load balancer that has gone, not a certificate.
+_CUT_OFF = {"SSLEOFError", "SSLZeroReturnError", "ConnectionResetError"}
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -33,6 +36,11 @@ class ApiError(LockdownError):
     def lacks_right(self) -> bool:
         """Whether authorization refused it; admission refuses with the same status."""
         return "rbac_rule" in self.details
+
+
+def is_refusal(error: LockdownError) -> bool:
+    """Whether the request was surely not carried out. Without an answer, or where the server failed, nobody knows."""
+    return isinstance(error, ApiError) and 400 <= error.status < 500 and error.status != _REQUEST_TIMEOUT
 
 
 def from_status(method: str, path: str, host: str, status: int, answer: t.Mapping[str, t.Any]) -> ApiError:
@@ -95,7 +103,7 @@ def from_transport(method: str, path: str, host: str, error: Exception) -> Lockd
             "api_timeout",
             "The server accepted the connection and went silent: raise request_timeout or check it",
         )
-    elif any("SSL" in name or "Certificate" in name for name in names):
+    elif any("SSL" in name or "Certificate" in name for name in names) and not names & _CUT_OFF:
         code, next_step = "api_tls", "Give the CA that signed the server's certificate (ca_cert or kubeconfig)"
     return LockdownError(
         code,
@@ -170,5 +178,6 @@ def _chain(error: BaseException | None) -> t.Iterator[BaseException]:
 
 
 def _innermost(error: Exception) -> str:
-    texts = [str(link) for link in _chain(error) if str(link)]
+    # urllib3 1.26 tries an argument that only Python 2 knew before it reads an answer.
+    texts = [str(link) for link in _chain(error) if str(link) and not isinstance(link, TypeError)]
     return (texts[-1] if texts else type(error).__name__).rstrip(".")

@@ -266,6 +266,8 @@ class CanaryRun:
             "swept": swept,
             "left_behind": left,
             "cluster": {"uid": uid},
+            "application": {"namespace": self._task.namespace, "pod_selector": self._task.pod_selector},
+            "time": self._session.server_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "warnings": [f"{each['path']} could not be removed and expires by itself: {each['why']}" for each in left],
         }
 

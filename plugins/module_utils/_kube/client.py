@@ -84,12 +84,24 @@ class Transport:
         # Asked for each request, because this is what refreshes the token of an exec plugin.
         token = next(filter(None, map(self._configuration.get_api_key_with_prefix, _TOKEN_NAMES)), None)
         if token:
-            headers["Authorization"] = token
+            headers["Authorization"] = _in_one_line(token, "bearer token")
         elif self._configuration.username:
             headers["Authorization"] = self._configuration.get_basic_auth_token()
         for name, value in self._impersonation:
-            headers.add(name, value)
+            headers.add(name, _in_one_line(value, name))
         return headers
+
+
+def _in_one_line(value: str, what: str) -> str:
+    """A header's value. The library below would quote one that it refuses in its error, and it may be a secret."""
+    if value.isascii() and value.isprintable():
+        return value
+    raise LockdownError(
+        "unusable_credential",
+        f"Cannot send the {what}",
+        "it holds a line break or another character that no header may hold",
+        "Give it without; what was read from a file often ends with a line break",
+    )
 
 
 def _configure(connection: Connection) -> t.Any:

@@ -13,7 +13,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core import clu
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects import definition, kinds, plan
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.secrets import reveal
-from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import ApiError, is_refusal
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.object_writer import judge, write
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.rollout_wait import RolloutWait
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
@@ -163,7 +163,9 @@ def _telling(change: plan.Change, written: t.Sequence[str]) -> t.Iterator[None]:
     try:
         yield
     except LockdownError as error:
-        stands = f"written before it, and kept: {', '.join(written)}" if written else "nothing was written"
+        stands = f"written before it, and kept: {', '.join(written)}" if written else "nothing was written before it"
+        if not is_refusal(error):
+            stands += "; whether this one was carried out is not known"
         raise LockdownError(
             error.code,
             error.what,

@@ -28,6 +28,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.preflight 
     peer_queries,
 )
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube import neighbour_reader, policy_writer
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.api_errors import is_refusal
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.lease import Lease
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Json, Session
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.undo_record import UndoRecord
@@ -253,9 +254,16 @@ class PolicyRun:
     def _stopped(
         self, change: plan.Change, error: LockdownError, done: list[tuple[plan.Change, Json | None]]
     ) -> LockdownError:
-        """Take back what was written, in reverse, and tell how far that went."""
-        pending = list(done)
-        why = error.why
+        """Take back what was written, in reverse, and tell how far that went.
+
+        Where nobody knows whether the last change was carried out, all stays: each step from here is safe with and
+        without it, while a policy that isolates must not lose the one that allows.
+        """
+        pending, why = list(done), error.why
+        if not self._is_settled(change, error, pending):
+            told = f"{why}; whether it was carried out is not known, so nothing was taken back"
+            left = [*(item.name for item, _written in pending), change.name]
+            return _stop(change, error, told, "Run again to complete the change, or roll back", left)
         try:
             while pending:
                 policy_writer.take_back(self._session, *pending[-1])
@@ -265,14 +273,22 @@ class PolicyRun:
             names = ", ".join(item.name for item, _written in pending)
             why = f"{why}; taking back {names} failed too: {second.why}"
             next_step = "Run again to complete the change, or roll back"
-        return LockdownError(
-            error.code,
-            f"Stopped at {change.action} of {policy.reference(change.subject)}",
-            why,
-            next_step,
-            obj=policy.reference(change.subject),
-            details={**error.details, "left_changed": [item.name for item, _written in pending]},
-        )
+        return _stop(change, error, why, next_step, [item.name for item, _written in pending])
+
+    def _is_settled(
+        self, change: plan.Change, error: LockdownError, done: list[tuple[plan.Change, Json | None]]
+    ) -> bool:
+        """Whether it is known what was carried out; a change that failed and stands all the same is added."""
+        if is_refusal(error) or any(item is change for item, _written in done):
+            return True
+        try:
+            stands, live = policy_writer.carried_out(self._session, change)
+        except LockdownError:
+            return False
+        if stands:
+            done.append((change, live))
+        # One that is not there may still be on its way.
+        return stands
 
     def _result(
         self,
@@ -330,6 +346,19 @@ class PolicyRun:
         found = self._session.list(where, {"labelSelector": selectors.as_query(query.pods)})
         listed = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found]
         return sorted(f"{namespace}/{name}" for namespace, name in listed if namespace in names)
+
+
+def _stop(
+    change: plan.Change, error: LockdownError, why: str, next_step: str, left_changed: list[str]
+) -> LockdownError:
+    return LockdownError(
+        error.code,
+        f"Stopped at {change.action} of {policy.reference(change.subject)}",
+        why,
+        next_step,
+        obj=policy.reference(change.subject),
+        details={**error.details, "left_changed": left_changed},
+    )
 
 
 def _no_namespace(name: str) -> LockdownError:

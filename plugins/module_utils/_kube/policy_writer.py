@@ -65,6 +65,22 @@ def write(session: Session, change: plan.Change, *, dry_run: bool = False) -> Js
     return answer
 
 
+def carried_out(session: Session, change: plan.Change) -> tuple[bool, Json | None]:
+    """Whether a change that failed stands all the same, and the object as it is now."""
+    found = session.list(path_of(change.subject, with_name=False))
+    live = next((item for item in found if policy.name_of(item) == change.name), None)
+    if change.before is not None:
+        before, field = change.before["metadata"], "uid" if change.deletes else "resourceVersion"
+        return (live is None or live["metadata"][field] != before[field]) and (change.deletes or live is not None), live
+    return live is not None and _wrote(live, restored=change.action == plan.RESTORE), live
+
+
+def _wrote(live: Json, *, restored: bool) -> bool:
+    if not restored:
+        return ownership.has_our_labels(live)
+    return any(entry.get("manager") == RESTORE_MANAGER for entry in live["metadata"].get("managedFields") or [])
+
+
 def take_back(session: Session, change: plan.Change, written: Json | None) -> None:
     """Undo one change that was written a moment ago."""
     if change.before is None:

@@ -33,7 +33,14 @@ LOG = logging.getLogger("netguard.lockdown")
 PATIENCE_SECONDS = 30.0
 _UNREACHED = ("api_unreachable", "api_timeout")
 _DENIED = ("api_unauthorized", "api_forbidden", "api_tls", "api_not_kubernetes")
-_NEVER = ("wrong_cluster", "invalid_option", "contradicting_auth", "tls_verification_off", "unusable_kubeconfig")
+_NEVER = (
+    "wrong_cluster",
+    "invalid_option",
+    "contradicting_auth",
+    "tls_verification_off",
+    "unusable_kubeconfig",
+    "unusable_credential",
+)
 
 _NETWORK_POLICY = ("networking.k8s.io/v1", "NetworkPolicy")
 _CILIUM_POLICY = (cilium_policy.API_VERSION, cilium_policy.KIND)

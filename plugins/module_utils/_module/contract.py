@@ -62,11 +62,11 @@ class Contract(t.NamedTuple):
         session = open_session(params) if self.connects(params) else NoSession()
         result = self.work(session, params, check_mode)
         if session.insecure:
-            result["warnings"] = [*result.get("warnings", []), _insecure(session.host)]
+            result["warnings"] = [*result.get("warnings", []), insecure_warning(session.host)]
         return result
 
 
-def _insecure(host: str) -> str:
+def insecure_warning(host: str) -> str:
     return (
         f"The certificate of {host} was not verified (validate_certs: false): "
         "whoever answers there gets the credentials and decides what is read"

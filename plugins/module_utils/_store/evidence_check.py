@@ -48,4 +48,12 @@ def _anchors(session: Session, found: chain.Verification, wanted: str) -> dict[c
     kube_system = session.get("/api/v1/namespaces/kube-system")
     uid = cluster.identity(kube_system, wanted, session.host)
     scopes = [one.scope for one in found.chains if one.scope[0] == uid]
+    # What is broken is told anyway, and may be the chain that is looked for.
+    if not scopes and not found.broken:
+        raise LockdownError(
+            "no_evidence_of_cluster",
+            "There is no evidence of this cluster to verify",
+            f"its uid is {uid}, and all chains are of {', '.join(sorted({one.scope[0] for one in found.chains}))}",
+            "Find out where its chain has gone, or compare with no cluster (anchor: false)",
+        )
     return {scope: EvidenceAnchor(session, scope[1], scope[2]).read() for scope in scopes}

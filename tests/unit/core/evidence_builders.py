@@ -152,6 +152,43 @@ def probes(**changed: t.Any) -> Json:
     return {**usual, **changed}
 
 
+def flown(node: str = "node-1", verdict: str = "enforced", **changed: t.Any) -> Json:
+    """A node as a canary saw it."""
+    reasons = [] if verdict == "enforced" else [f"why it is {verdict}"]
+    seen = {"allowed": "connected", "ingress": "timed_out", "egress": "timed_out"}
+    usual: Json = {
+        "node": node,
+        "like": "ignite-0",
+        "image": "docker.io/apacheignite/ignite:2.17.0",
+        "verdict": verdict,
+        "reasons": reasons,
+        "tool": "bash",
+        "connections": [
+            {"kind": kind, "before": "connected", "after": after, "denied_after_seconds": 1.2}
+            for kind, after in seen.items()
+        ],
+    }
+    return {**usual, **changed}
+
+
+def canary(*nodes: Json, **changed: t.Any) -> Json:
+    """A result of module enforcement_canary."""
+    usual: Json = {
+        "changed": False,
+        "probed": True,
+        "verdict": "enforced",
+        "nodes": list(nodes) or [flown()],
+        "namespace": "netguard-canary",
+        "scratch": False,
+        "swept": [],
+        "left_behind": [],
+        "cluster": {"uid": UID},
+        "application": {"namespace": "cache-ns", "pod_selector": {"matchLabels": {"app": "ignite"}}},
+        "time": "2026-11-22T17:50:00Z",
+    }
+    return {**usual, **changed}
+
+
 def inputs(**changed: t.Any) -> Json:
     """What the role hands over, some of it changed."""
     usual: Json = {
@@ -171,6 +208,7 @@ def inputs(**changed: t.Any) -> Json:
         "audit": audit(),
         "probes": probes(),
         "topology": None,
+        "canary": None,
     }
     return {**copy.deepcopy(usual), **changed}
 

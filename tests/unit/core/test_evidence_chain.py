@@ -82,6 +82,17 @@ def test_a_sound_chain_is_intact() -> None:
     assert [note["code"] for note in record["notes"]] == ["anchored"]
 
 
+def test_packs_from_before_the_canary_was_a_part_of_them_are_verified_and_followed() -> None:
+    old, new = copy.deepcopy(packs(2))
+    for facts in (old["facts"], old["facts"]["parts"]):
+        del facts["canary"]
+    resealed(old)
+    new["previous"]["digest"] = old["digest"]
+    found = verify([old, resealed(new)], Head.of(new))
+    assert codes(found) == []
+    assert found.as_record()["verdict"] == "intact"
+
+
 def test_equal_input_gives_equal_facts_whoever_runs_it() -> None:
     one = pack.seal(collected(), run(), None)
     other = pack.seal(collected(), run(id="other", by="someone@elsewhere", time="2026-12-01T00:00:00Z"), None)

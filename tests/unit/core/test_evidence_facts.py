@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from evidence_builders import NEEDS, TARGETS, Json, audit, cell, collected, inputs, packs, probes, unmet
+from evidence_builders import NEEDS, TARGETS, Json, audit, canary, cell, collected, flown, inputs, packs, probes, unmet
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import changes, controls, facts, keeping
@@ -55,12 +55,64 @@ def read(given: Json) -> facts.Inputs:
         ({"probes": probes(verdict="inconclusive", cells=[])}, "inconclusive", "could not be judged"),
         ({"topology": {"verdict": "fail", "reasons": ["each server is alone"]}}, "fail", "each server is alone"),
         ({"topology": {"verdict": "pass"}}, "pass", ""),
+        ({"canary": canary()}, "pass", ""),
+        ({"canary": canary(flown(verdict="not_enforced"))}, "fail", "policies are not enforced on node-1"),
+        ({"canary": canary(flown(verdict="inconclusive"))}, "inconclusive", "could prove nothing on node-1"),
+        ({"canary": canary(flown("node-2"))}, "inconclusive", "was not on node-1, where pods of the instance run"),
     ],
 )
 def test_the_worst_part_counts_and_says_why(given: Json, verdict: str, sentence: str) -> None:
     found = collected(**given)
     assert found["verdict"] == verdict
     assert any(sentence in told for told in found["because"]) if sentence else found["because"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        (None, "not_run"),
+        ("", "not_run"),
+        ({}, "not_run"),
+        ({"changed": False, "skipped": True, "skip_reason": "x"}, "not_run"),
+        (canary(probed=False, verdict="inconclusive"), "not_run"),
+        (canary(), "enforced"),
+        # What it says of itself is not taken over.
+        (canary(flown(verdict="not_enforced")), "not_enforced"),
+        (canary(nodes=[]), "inconclusive"),
+        (canary(flown(), flown("node-2", "inconclusive")), "inconclusive"),
+    ],
+)
+def test_a_canary_is_what_its_nodes_show(given: t.Any, part: str) -> None:
+    found = collected(canary=given)
+    assert found["parts"]["canary"] == part
+    assert (found["canary"] is None) == (part == "not_run")
+    # It was flown before the policies were written: it shows nothing of these.
+    assert found["claims"] == collected()["claims"]
+    assert collected(canary=given, probes=None)["claims"]["enforced"]["status"] == "not_shown"
+
+
+def test_how_long_a_canary_took_is_no_fact() -> None:
+    slow = [{**one, "denied_after_seconds": 9.9} for one in flown()["connections"]]
+    assert collected(canary=canary(flown(connections=slow), swept=["/x"])) == collected(canary=canary())
+    assert collected(canary=canary(time="2026-11-22T18:50:00Z")) != collected(canary=canary())
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (canary(cluster={"uid": "another"}), "on cluster another"),
+        (canary(application={"namespace": "other-ns"}), "namespace other-ns"),
+        ({name: value for name, value in canary().items() if name != "application"}, "application"),
+        (canary(time="yesterday"), "time"),
+        (canary(flown(verdict="fine")), "'fine' is none of"),
+        (canary(flown(image=None)), "image"),
+        (canary(nodes="all"), "'all' is not a list"),
+        ("enforced", "'enforced' is not a mapping"),
+    ],
+)
+def test_a_canary_that_proves_nothing_here_is_refused(given: t.Any, word: str) -> None:
+    with pytest.raises(LockdownError, match=word):
+        collected(canary=given)
 
 
 def test_a_verdict_without_probes_must_be_accepted() -> None:

@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
-from evidence_builders import Json, audit, cell, inputs, packs, probes, run, unmet
+from evidence_builders import Json, audit, canary, cell, flown, inputs, packs, probes, run, unmet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,7 +76,14 @@ def spiked(text: str) -> Json:
     found["pods"][0].update(name=text, node=text, policies=[text])
     seen = cell(text, verdict="fail", why=text, observed=text)
     seen["to"] = {"kind": text, "name": text, "address": text, "port": 1, "protocol": "TCP"}
-    return sealed(audit=found, probes=probes(verdict="fail", cells=[seen], skipped=[text]), profile=text)
+    return sealed(
+        audit=found,
+        probes=probes(verdict="fail", cells=[seen], skipped=[text]),
+        profile=text,
+        canary=canary(flown(text, "inconclusive", image=text, like=text, reasons=[text], connections=[
+            {"kind": text, "before": text, "after": text}
+        ])),
+    )  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -131,6 +138,40 @@ def test_what_was_not_probed_is_said_loudly_in_every_form() -> None:
     assert 'skipped message="not probed"' in files["junit.xml"]
     assert '"not_probed"' in files["report.sarif"]
     assert "not probed" in files["matrix.csv"]
+
+
+def test_what_the_canary_showed_is_in_every_form() -> None:
+    files = report.files(sealed(canary=canary(flown(), flown("node-2", "inconclusive"))))
+    for name in ("report.html", "report.md", "junit.xml", "report.sarif"):
+        text = files[name].replace("\\", "")
+        assert "proved enforcement on 1 of 2 nodes; it could prove nothing on node-2" in text, name
+        assert "2026-11-22T17:50:00Z" in text, name
+    for name in ("report.html", "report.md"):
+        assert "docker.io/apacheignite/ignite:2.17.0" in files[name].replace("\\", "")
+    assert "canary_inconclusive" in files["report.sarif"]
+    assert "canary_" not in report.files(sealed(canary=canary()))["report.sarif"]
+    bad = report.files(sealed(canary=canary(flown(verdict="not_enforced"))))
+    assert "canary_not_enforced" in bad["report.sarif"]
+    assert 'failure message="why it is not_enforced"' in bad["junit.xml"]
+
+
+def test_that_no_canary_was_run_is_said_and_never_passed_over() -> None:
+    files = report.files(sealed())
+    for name in ("report.html", "report.md", "junit.xml", "report.sarif"):
+        assert "The canary was not run: nobody tried whether each node enforces policies" in files[name].replace(
+            "\\", ""
+        ), name
+
+
+def test_a_pack_from_before_says_nothing_of_a_canary() -> None:
+    old = sealed()
+    for found in (old["facts"], old["facts"]["parts"]):
+        del found["canary"]
+    files = report.files(old)
+    for name in ("report.html", "report.md", "junit.xml", "report.sarif"):
+        assert "The pack says nothing of a canary" in files[name], name
+        assert "proved enforcement" not in files[name]
+    assert report.files(sealed(canary=canary()), old["facts"])["report.md"].count("canary added") == 1
 
 
 def test_the_page_stands_alone() -> None:

@@ -80,10 +80,23 @@ def test_what_is_no_result_is_an_error(bad: t.Any) -> None:
 
 def test_each_host_has_an_artifact_of_its_own() -> None:
     hosts = ["prod-1", "prod_1", "prod.1", "PROD-1", "ü", "", "a" * 300]
-    names = [status.artifact_name(host) for host in hosts]
+    names = [status.artifact_name(run({}, host)) for host in hosts]
     assert len(set(names)) == len(hosts)
     assert all(name.isidentifier() and name.isascii() for name in names)
     assert all(name.startswith("ignite_lockdown_status_") for name in names)
+
+
+def test_each_instance_of_a_host_has_an_artifact_and_a_row_of_its_own() -> None:
+    bad, good = (
+        run({"failed": bad, "msg": "x", "namespace": "cache-ns", "instance": name})
+        for name, bad in (("ignite", True), ("other", False))
+    )
+    assert status.artifact_name(bad) != status.artifact_name(good)
+    for records in ([bad, good], [good, bad]):
+        found = status.report(records, ["one"])
+        assert (found["good"], found["bad"], len(found["hosts"])) == (False, ["one"], 2)
+        assert found["message"].splitlines()[1].startswith("one cache-ns/ignite: failed")
+        assert 'name="one cache-ns/other"' in found["junit"]
 
 
 def test_a_fleet_is_good_only_if_all_of_it_is() -> None:
@@ -99,9 +112,25 @@ def test_a_fleet_is_good_only_if_all_of_it_is() -> None:
     assert "b: failed: Cannot read: it is forbidden. Grant it." in report["message"]
 
 
-def test_the_last_record_of_a_host_counts_and_others_are_left_aside() -> None:
-    report = status.report([{}, "x", None, run({"failed": True}, "a"), run({"changed": True}, "a")])
+def test_the_last_record_of_a_host_counts_and_empty_ones_are_left_aside() -> None:
+    report = status.report([{}, "", None, run({"failed": True}, "a"), run({"changed": True}, "a")])
     assert [row["outcome"] for row in report["hosts"]] == ["changed"]
+
+
+def test_a_text_that_has_become_null_on_its_way_is_an_empty_one() -> None:
+    assert status.report([{**run({}, "a"), "next_step": None}])["good"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["x", [1], 5, {"host": "a"}, {"host": ["a"], "outcome": "ok"}, {**run({}, "a"), "outcome": "fine"},
+     {**run({}, "a"), "message": 5}, {**run({}, "a"), "outcome": ["ok"]}, {**run({}, "a"), "next_step": ["x"]}],
+)  # fmt: skip
+def test_a_record_that_cannot_be_read_is_a_failure(record: t.Any) -> None:
+    report = status.report([record, run({}, "b")])
+    assert not report["good"]
+    assert (len(report["bad"]), report["counts"]["failed"]) == (1, 1)
+    assert "its status cannot be read" in report["message"]
 
 
 @given(st.text(), st.text())

@@ -214,6 +214,7 @@ def test_every_variable_of_an_entry_point_is_read_by_someone(entry_point: str) -
             "probes",
             "topology",
             "canary",
+            "canary_proof",
             "audit_fail_on",
             "fail_on_drift",
             "fleet_action",

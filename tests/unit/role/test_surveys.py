@@ -121,6 +121,7 @@ def test_a_survey_that_nobody_changed_is_taken_by_the_role(name: str) -> None:
         "ignite_lockdown_namespace": "cache-ns",
         "ignite_lockdown_evidence_dir": "/evidence",
         "ignite_lockdown_remove_confirmed": True,
+        "ignite_lockdown_deploy_image": "docker.io/apacheignite/ignite:2.17.0",
     }
     for entry_point in SOURCE["surveys"][name]["entry_points"]:
         assert read_arguments({**defaults, **read.options, **needed}, EVERY, entry_point).errors == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 import typing as t
+import warnings
 from pathlib import Path
 
 if t.TYPE_CHECKING:
@@ -121,7 +122,9 @@ options:
     description: Path of the CA that signed the API server's certificate.
     type: path
   validate_certs:
-    description: Whether to verify the API server's certificate. Only this option can switch it off.
+    description:
+      - Whether to verify the API server's certificate. Only this option can switch it off, and a warning is logged at
+        the start then.
     type: bool
   proxy:
     description: URL of an HTTP proxy.
@@ -185,4 +188,8 @@ async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
     watch_run = importlib.import_module(f"{_UTILS}._kube.watch_run")
     options = settings.WatchOptions.from_args(args)
     session = await watch_run.in_thread(lambda: contract.open_session(options.params))
+    if session.insecure:
+        # The library below would say so again for every request, for as long as the rulebook runs.
+        warnings.filterwarnings("ignore", "Unverified HTTPS request")
+        watch_run.LOG.warning("%s", contract.insecure_warning(session.host))
     await watch_run.NetworkWatch(session, options, queue.put).run()

@@ -104,6 +104,12 @@ def _claims(facts: Json) -> _Pairs:
         yield claim["claim"], claim["status"].replace("_", " ")
 
 
+def _canary(facts: Json) -> _Pairs:
+    """Packs of earlier versions know of no canary."""
+    for node in (facts.get("canary") or {}).get("nodes") or []:
+        yield f"{node['node']}", f"{node['verdict'].replace('_', ' ')}, with {node['image']}"
+
+
 _READERS: tuple[tuple[str, t.Callable[[Json], _Pairs]], ...] = (
     ("verdict", _verdicts),
     ("flow", _flows),
@@ -112,6 +118,7 @@ _READERS: tuple[tuple[str, t.Callable[[Json], _Pairs]], ...] = (
     ("pod", _pods),
     ("surplus", _surplus),
     ("foreign policy", _foreign),
+    ("canary", _canary),
     ("finding", _findings),
     ("claim", _claims),
 )

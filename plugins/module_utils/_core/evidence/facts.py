@@ -12,9 +12,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import ignite_symptoms, options
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import canary_verdict, ignite_symptoms, options
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import claims, controls, words
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import canary, claims, controls, words
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import Json, mapping
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
@@ -32,6 +32,7 @@ _KEYS = (
     "audit",
     "probes",
     "topology",
+    "canary",
 )
 _TARGET_PARTS = ("cluster", "api_server", "dns", "engine")
 _AUDIT_NOISE = ("changed", "failed", "invocation", "warnings", "deprecations", "exception", "diff")
@@ -40,6 +41,13 @@ _SAID_BY_THE_AUDIT = {
     "dns_is_a_way_out": "dns_carries_out",
     "peer_by_namespace_labels": "settable_namespace_labels",
     "peer_by_pod_labels": "settable_pod_labels",
+}
+# None is no fault of the policies: what was not run is said by its own part.
+_CANARY_GRADES = {
+    canary_verdict.ENFORCED: PASS,
+    canary_verdict.NOT_ENFORCED: FAIL,
+    canary_verdict.INCONCLUSIVE: INCONCLUSIVE,
+    canary.NOT_RUN: PASS,
 }
 _CELL_NOISE = ("attempts", "seconds")
 _TOPOLOGY_NOISE = ("seconds", "cluster")
@@ -52,6 +60,7 @@ class Inputs:
     :arg ignite: what Ignite's own configuration says; None if it was not read.
     :arg probes: the result of the probes; None if nothing was probed.
     :arg topology: what the servers themselves say of their ring; None if nobody asked.
+    :arg canary: the result of the canary; None if none was run.
     :arg accept_not_probed: whether a verdict may rest on the policies alone.
     """
 
@@ -65,6 +74,7 @@ class Inputs:
     audit: Json
     probes: Json | None
     topology: Json | None
+    canary: t.Any
     accept_not_probed: bool
 
     @classmethod
@@ -86,6 +96,7 @@ class Inputs:
             audit=_judged(fields["audit"], "evidence.audit"),
             probes=_optional(fields.get("probes"), "evidence.probes"),
             topology=_optional(fields.get("topology"), "evidence.topology"),
+            canary=fields.get("canary"),
             accept_not_probed=accept_not_probed,
         )
 
@@ -93,15 +104,18 @@ class Inputs:
 def collect(inputs: Inputs) -> Json:
     audit = {name: value for name, value in inputs.audit.items() if name not in (*_AUDIT_NOISE, "flows")}
     probes, topology = _probes(inputs.probes), _topology(inputs.topology)
+    uid = _uid(inputs)
+    flown = canary.read(inputs.canary, "evidence.canary", uid, inputs.namespace)
     flows = options.entries(inputs.audit.get("flows"), "evidence.audit.flows")
     parts = {
         "policies": inputs.audit["verdict"],
         "probes": probes["verdict"] if probes else NOT_PROBED,
         "topology": topology["verdict"] if topology else NOT_CHECKED,
+        "canary": canary.part(flown, audit.get("pods") or []),
     }
     facts: Json = {
         "scope": {
-            "cluster_uid": _uid(inputs),
+            "cluster_uid": uid,
             "namespace": inputs.namespace,
             "instance": inputs.instance,
         },
@@ -114,6 +128,7 @@ def collect(inputs: Inputs) -> Json:
         "audit": audit,
         "probes": probes,
         "topology": topology,
+        "canary": flown,
         "findings": _findings(inputs),
         "accepted": {"not_probed": inputs.accept_not_probed},
     }
@@ -241,6 +256,7 @@ def _reasons(facts: Json) -> t.Iterator[tuple[str, str]]:
     if parts["topology"] != NOT_CHECKED:
         reasons = "; ".join(map(str, facts["topology"].get("reasons") or []))
         yield parts["topology"], f"The servers: {reasons}" if reasons else "The servers are one cluster"
+    yield _CANARY_GRADES[parts["canary"]], canary.sentence(facts["canary"], audit.get("pods") or [])
 
 
 def _policies_sentence(verdict: str, facts: Json) -> str:

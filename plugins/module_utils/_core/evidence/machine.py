@@ -31,11 +31,12 @@ class Case(t.NamedTuple):
 
 
 def as_junit(report: Report) -> str:
-    """Suites of cases: flows, minimality, probes, claims."""
+    """Suites of cases: flows, minimality, probes, canary, claims."""
     suites = [
         ("flows", _flow_cases(report)),
         ("minimality", _minimality_cases(report)),
         ("probes", _probe_cases(report)),
+        ("canary", _canary_cases(report)),
         ("claims", _claim_cases(report)),
     ]
     every = [case for _name, cases in suites for case in cases]
@@ -98,6 +99,24 @@ def _probe_cases(report: Report) -> list[Case]:
     return cases
 
 
+def _canary_cases(report: Report) -> list[Case]:
+    nodes = [
+        Case(
+            f"policies are enforced on node {row.node}",
+            row.why if row.verdict == "not_enforced" else "",
+            row.why if row.verdict == "inconclusive" else "",
+        )
+        for row in report.canary_nodes()
+    ]
+    whole = report.canary_part
+    doubt = "" if whole in ("enforced", "not_enforced") else report.canary()
+    return [Case("policies are enforced on every node of the instance", _canary_failure(report), doubt), *nodes]
+
+
+def _canary_failure(report: Report) -> str:
+    return report.canary() if report.canary_part == "not_enforced" else ""
+
+
 def _claim_cases(report: Report) -> list[Case]:
     return [
         Case(
@@ -145,6 +164,9 @@ def _results(report: Report) -> t.Iterator[Json]:
     for item in report.audit.get("drift") or []:
         yield _result(report, f"drift_{item['class']}", "error", words.sentence(item), str(item["policy"]))
     yield from _probe_results(report)
+    if report.canary_part != "enforced":
+        level = {"not_enforced": "error", "inconclusive": "warning"}.get(report.canary_part, "note")
+        yield _result(report, f"canary_{report.canary_part}", level, report.canary(), "canary")
     for item in report.facts["findings"]:
         yield _result(report, str(item["id"]), _level(item["severity"]), item["sentence"], item["where"] or "findings")
 

@@ -13,6 +13,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.m
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import Json
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.style import STYLE
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.view import (
+    NOT_TOLD,
     PART_WORDS,
     VERDICT_WORDS,
     Report,
@@ -24,6 +25,10 @@ _TONES = {
     **{name: name for name in VERDICT_WORDS},
     "not_probed": "inconclusive",
     "not_checked": "neutral",
+    "enforced": "pass",
+    "not_enforced": "fail",
+    "not_run": "neutral",
+    NOT_TOLD: "neutral",
     picture.MET: "pass",
     picture.UNMET: "fail",
     picture.UNKNOWN: "inconclusive",
@@ -79,6 +84,7 @@ def _sections(report: Report) -> t.Iterator[Section]:
     yield "matrix", "Who may talk to whom, and why", _matrix(report)
     yield "surplus", "What is allowed and not needed", _surplus(report)
     yield "probes", "Probes: expected and observed", _probes(report)
+    yield "canary", "Canary: does each node enforce policies?", _canary(report)
     yield "blast", "If a server is taken over", _blast(report)
     yield "risks", "Residual risks and findings", _findings(report)
     yield "changes", "Changes since the last pack", _changes(report)
@@ -255,6 +261,25 @@ def _probes(report: Report) -> Child:
             )
         )
     return parts
+
+
+def _canary(report: Report) -> Child:
+    part = report.canary_part
+    lead = el("p", _mark(PART_WORDS[part], _TONES[part]), f". {report.canary()}")
+    rows = [
+        (
+            row.node,
+            _mark(PART_WORDS[row.verdict].lower(), _TONES[row.verdict]),
+            [el("div", row.image), el("div", f"like pod {row.like}", class_="small")],
+            row.connections,
+            row.why or words.DASH,
+        )
+        for row in report.canary_nodes()
+    ]
+    if not rows:
+        return lead
+    caption = "What a pair of pods on each node saw, before and after two policies of their own"
+    return [lead, _table(caption, ("Node", "Verdict", "Image", "Connections", "Why"), rows)]
 
 
 def _destination(to: Json) -> str:

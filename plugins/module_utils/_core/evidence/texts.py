@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import words
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import clean
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.view import (
+    PART_WORDS,
     VERDICT_WORDS,
     FlowRow,
     Report,
@@ -65,6 +66,9 @@ def as_markdown(report: Report) -> str:
         _table(("", "Value"), [(name, value) for name, value, _verdict in report.numbers()]),
         "## What this means for Ignite",
         _consequences(report),
+        "## Canary: does each node enforce policies?",
+        _text(report.canary()),
+        _canary(report),
         "## Who may talk to whom, and why",
         _table(
             ("From", "To", "Port", "Reason", "Policies", "Probes"),
@@ -102,6 +106,14 @@ def _not_probed(report: Report) -> str:
     if report.facts["probes"] is not None:
         return ""
     return "> **Not probed.** Nobody tried whether the policies are enforced; this rests on the policies alone."
+
+
+def _canary(report: Report) -> str:
+    rows = [
+        (row.node, PART_WORDS[row.verdict], row.image, row.like, row.connections, row.why)
+        for row in report.canary_nodes()
+    ]
+    return _table(("Node", "Verdict", "Image", "Like", "Connections", "Why"), rows) if rows else ""
 
 
 def _consequences(report: Report) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import changes, picture, words
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence import canary, changes, picture, words
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.markup import Markup
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.plain import Json
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.evidence.words import Party
@@ -25,10 +25,16 @@ STATUS_WORDS = {
     picture.UNKNOWN: "not certain",
     picture.SURPLUS: "allowed, not needed",
 }
+# Of packs that were made before the canary was a part of them.
+NOT_TOLD = "not_told"
 PART_WORDS = {
     **VERDICT_WORDS,
     "not_probed": "Not probed",
     "not_checked": "Not checked",
+    "enforced": "Enforced",
+    "not_enforced": "Not enforced",
+    canary.NOT_RUN: "Not run",
+    NOT_TOLD: "Not told",
 }
 GROUND = "Everything else is denied, in both directions"
 OPEN_GROUND = "Other traffic is not denied"
@@ -51,6 +57,18 @@ class FlowRow:
     told: str
     rules: tuple[str, ...]
     probes: str
+
+
+@dataclass(frozen=True)
+class CanaryRow:
+    """What a canary saw on one node."""
+
+    node: str
+    image: str
+    like: str
+    verdict: str
+    connections: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -147,6 +165,19 @@ class Report:
         verdicts = [cell["verdict"] for cell in probes["cells"]]
         return ("Probes as expected", f"{verdicts.count('pass')} of {len(verdicts)}", str(probes["verdict"]))
 
+    @property
+    def canary_part(self) -> str:
+        return str(self.facts["parts"].get("canary", NOT_TOLD))
+
+    def canary(self) -> str:
+        """What the canary showed, or that there was none, as a sentence."""
+        if self.canary_part == NOT_TOLD:
+            return "The pack says nothing of a canary: it was made before packs did."
+        return f"{canary.sentence(self.facts['canary'], self.audit.get('pods') or [])}."
+
+    def canary_nodes(self) -> list[CanaryRow]:
+        return [_canary_row(node) for node in (self.facts.get("canary") or {}).get("nodes") or []]
+
     def changes(self) -> list[changes.Change] | None:
         """None where there is nothing to compare with."""
         return None if self.before is None else changes.between(self.before, self.facts)
@@ -189,6 +220,16 @@ class Report:
 
     def _ground(self) -> str:
         return GROUND if self.facts["claims"]["isolated"]["status"] == "shown" else OPEN_GROUND
+
+
+def _canary_row(node: Json) -> CanaryRow:
+    seen = [
+        f"{one['kind']}: {one['before'] or 'not tried'}, with policies {one['after'] or 'not tried'}"
+        for one in node["connections"]
+    ]
+    return CanaryRow(
+        node["node"], node["image"], node["like"], node["verdict"], "; ".join(seen), "; ".join(node["reasons"])
+    )
 
 
 def is_ban(flow: Json) -> bool:
