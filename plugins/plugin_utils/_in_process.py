@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 
 # A worker inherits what the controller has imported when it asks for a task's action. Without these every task that
 # uses a filter would compile the collection's code anew, for a tenth of a second.
-from ansible_collections.netguard.lockdown.plugins.filter import (  # noqa: F401
+from ansible_collections.netguard.lockdown.plugins.filter import (  # noqa: F401  # pylint: disable=unused-import
     ignite_arguments,
     ignite_connection,
     ignite_flows,
