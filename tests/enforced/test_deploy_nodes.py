@@ -21,9 +21,8 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_con
 )
 from enforced import nodes
 from enforced.table import Table
-from lab.binaries import cache_folder, lock
 from lab.cluster import jars
-from lab.cluster.images import ignite_image
+from lab.cluster.images import ignite_image, jars_of
 
 VARIANTS: dict[str, Json] = {
     "kubernetes": {"profile": "minimal"},
@@ -37,12 +36,9 @@ VARIANTS: dict[str, Json] = {
 }
 # For the versions that the lab's cluster does not run, what differs by version comes all at once.
 COMBINED: Json = VARIANTS["tls"] | VARIANTS["persistence and authentication"]
-# Maven's repository has no ignite-kubernetes 2.9.1 and 2.11.1, and none after 2.17.0.
-OTHERS = ("2.9.0", "2.11.0", "2.12.0", "2.13.0", "2.14.0", "2.15.0", "2.16.0")
-WITHOUT_REST = ("2.11.0",)  # nor an ignite-rest-http of 2.11: that node has no port for it, and answers no probe
 CASES: dict[tuple[str, str], Json] = {
     **{(version, name): variables for version in jars.VERSIONS for name, variables in VARIANTS.items()},
-    **{(version, "combined"): COMBINED for version in OTHERS},
+    **{(version, "combined"): COMBINED for version in jars.OTHERS},
     ("2.9.0", "kubernetes"): VARIANTS["kubernetes"],  # its probe is blunt without authentication too
 }
 SMALL: Json = {
@@ -96,7 +92,7 @@ def test_a_node_starts(table: Table, observed: dict[tuple[str, str], t.Any], ver
 
 
 def _ports(version: str, made: Rendered) -> list[int]:
-    without = {"rest"} if version in WITHOUT_REST else set[str]()
+    without = {"rest"} if jars.REST not in _libraries(version) else set[str]()
     return sorted(number for name, number in made.deployment["ports"].items() if name not in without)
 
 
@@ -116,7 +112,7 @@ def _welcome(greeting: str) -> str:
 
 def _probes(version: str, made: Rendered) -> dict[str, str]:
     """A probe that is not blunt is only answered well by a node that has started."""
-    if version in WITHOUT_REST:
+    if jars.REST not in _libraries(version):
         return {}
     blunt = bool(made.deployment["probe"]["min_ready"])
     late = "200: successStatus 2" if blunt and made.deployment["authentication"] else "200: successStatus 0"
@@ -134,17 +130,20 @@ def _made(version: str, variant: str) -> Rendered:
     return rendered(targets, deploy_image=ignite_image(version), **variables)
 
 
+def _libraries(version: str) -> tuple[str, ...]:
+    """Without that of REST a node has no port for it, and answers no probe."""
+    return jars.OTHERS.get(version, jars.OPTIONS)
+
+
 def _case(version: str, variant: str) -> Json:
     """As the image's start script does it."""
     made = _made(version, variant)
-    wanted = (jars.KUBERNETES,) if version in WITHOUT_REST else jars.OPTIONS
-    with lock("the images", cache_folder() / "images.lock", print):
-        parts = jars.fetch(version, print, wanted)
+    parts = jars_of(version, print)
     libraries = made.environment["OPTION_LIBS"].split(",")
-    options = [jar for name in libraries if name in wanted for jar in parts.options[name]]
+    options = [jar for name in libraries if name in parts.options for jar in parts.options[name]]
     classpath = ":".join(map(str, [*parts.base, *options]))
     main = "org.apache.ignite.startup.cmdline.CommandLineStartup"
     env = {name: value for name, value in made.environment.items() if value is not None and name.startswith("IGNITE_")}
     words = [*made.environment["JVM_OPTS"].split(), f"-DIGNITE_QUIET={env['IGNITE_QUIET']}", "-cp", classpath]
-    probe = "" if version in WITHOUT_REST else made.deployment["probe"]["path"]
+    probe = "" if jars.REST not in _libraries(version) else made.deployment["probe"]["path"]
     return {"xml": made.xml, "command": ["java", *words, main], "env": env, "probe": probe}

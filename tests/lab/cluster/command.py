@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab import objects
 from lab.binaries import to_stderr
-from lab.cluster import builds, engines, images, life, question, requirements
+from lab.cluster import builds, engines, images, jars, life, question, requirements
 from lab.cluster.cluster import Cluster
 from lab.cluster.state import Files, Options
 
@@ -62,6 +62,8 @@ def build(arguments: argparse.Namespace) -> None:
     for engine in engines.chosen(arguments.engine):
         requirements.check(engine, to_stderr)
         print(images.find_or_assemble(builds.find_or_build(engine, to_stderr), to_stderr))
+    for version in jars.OTHERS:
+        images.jars_of(version, to_stderr)
 
 
 def up(arguments: argparse.Namespace) -> None:

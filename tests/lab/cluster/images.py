@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from lab.binaries import Report, cache_folder, lock
@@ -36,10 +37,20 @@ def find_or_assemble(programs: Programs, report: Report) -> Path:
     archive = cache_folder() / f"images-{_key(programs)}" / "images.tar"
     if archive.exists():
         return archive
-    with lock("the images", cache_folder() / "images.lock", report):
+    with _locked(report):
         if not archive.exists():
             _assemble(programs, archive, report)
     return archive
+
+
+def jars_of(version: str, report: Report) -> jars.Parts:
+    """The jars of a version, for a node without a pod."""
+    with _locked(report):
+        return jars.fetch(version, report)
+
+
+def _locked(report: Report) -> AbstractContextManager[None]:
+    return lock("the images", cache_folder() / "images.lock", report)
 
 
 def _key(programs: Programs) -> str:

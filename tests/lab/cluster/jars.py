@@ -9,7 +9,6 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,12 @@ VERSIONS = ("2.10.0", "2.17.0")
 BASE = "ignite-spring"  # brings ignite-core
 KUBERNETES, REST = "ignite-kubernetes", "ignite-rest-http"
 OPTIONS = (KUBERNETES, REST)
+# Started as single nodes only. Maven's repository has no ignite-kubernetes 2.9.1 and 2.11.1, none after 2.17.0, and no
+# ignite-rest-http of 2.11.
+OTHERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("2.9.0", "2.12.0", "2.13.0", "2.14.0", "2.15.0", "2.16.0"), OPTIONS),
+    "2.11.0": (KUBERNETES,),
+}
 FETCH_SECONDS = 600
 
 
@@ -32,8 +37,9 @@ class Parts:
     options: dict[str, list[Path]]
 
 
-def fetch(version: str, report: Report, wanted: Sequence[str] = OPTIONS) -> Parts:
-    """The jars from the cache, or fetched. The caller holds the lock of the images, and wants always the same parts."""
+def fetch(version: str, report: Report) -> Parts:
+    """The jars from the cache, or fetched. The caller holds the lock of the images."""
+    wanted = OTHERS.get(version, OPTIONS)
     folder = cache_folder() / f"ignite-{version}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}"
     if not folder.exists():
         report(f"Fetching Apache Ignite {version}")
