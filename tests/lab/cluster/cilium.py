@@ -45,6 +45,8 @@ SETTINGS = {
 }
 CONFIG, SETTINGS_FOLDER = "cilium-config", "settings"
 DEFINITIONS = ("ciliumnodes", "ciliumnetworkpolicies")
+# The nodes of the API servers have no kubelet: what is to run there shows in the API, and never starts.
+NOWHERE = {"lab/runs": "nowhere"}
 # What its agent sets for the whole machine. In the cluster's mount namespace other files lie above these.
 MACHINE_SETTINGS = ("kernel/unprivileged_bpf_disabled", "kernel/timer_migration")
 
@@ -144,9 +146,9 @@ def _served(site: Site, resource: str) -> bool:
 
 
 def _objects() -> list[Manifest]:
-    """What the API shows of Cilium. The agent runs beside the kubelet, so its DaemonSet has no pods."""
+    """What the API shows of Cilium. The agent runs beside the kubelet, and its DaemonSet is wanted elsewhere."""
     container = {"name": CILIUM_AGENT.name, "image": f"quay.io/cilium/cilium:{CILIUM_AGENT.version}"}
-    pod = {"hostNetwork": True, "nodeSelector": {"lab/runs": "nowhere"}}
+    pod = {"hostNetwork": True, "nodeSelector": NOWHERE}
     return [
         objects.config_map(CONFIG, workloads.SYSTEM, SETTINGS),
         objects.service_account(NAME, workloads.SYSTEM),
@@ -158,7 +160,7 @@ def api_server_nodes() -> list[Manifest]:
     """The nodes that the API servers run on."""
     found: list[Manifest] = []
     for number, address in enumerate(API_SERVERS):
-        node_of_it = objects.node(f"control-{number}", address=address)
+        node_of_it = objects.node(f"control-{number}", address=address, labels=NOWHERE)
         node_of_it["spec"]["unschedulable"] = True
         found += [node_of_it, _seen_by_cilium(f"control-{number}", address)]
     return found
