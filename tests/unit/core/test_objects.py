@@ -433,6 +433,8 @@ DONE: Json = {"updatedReplicas": 2, "readyReplicas": 2, "currentRevision": "b", 
             [],
         ),
         (workload({"currentRevision": "a", "updateRevision": "b"}, replicas=0), []),
+        (workload({"replicas": 2, "currentRevision": "a", "updateRevision": "b"}, replicas=0), ["2 pods to end"]),
+        (workload({**DONE, "replicas": 3}), ["1 pods to end"]),
     ],
 )
 def test_a_rollout_is_complete_or_says_what_it_waits_for(live: Json, words: list[str]) -> None:
