@@ -4,8 +4,8 @@
 """A client as an application should have it: it connects to a Service, and connects again when a server goes away.
 
 Usage: steady.py ADDRESS PORT …
-Writes one new key after another and reads it, to a cache with one backup, and goes on trying until that has worked; the
-ports are tried in turns. Its connection is renewed now and then, so that new ones are tried, too. Prints a line when it
+Writes one new key after another and reads it, to a cache with one backup, and goes on trying until that has worked, a
+minute at most; the ports are tried in turns. Its connection is renewed now and then, so that new ones are tried, too. Prints a line when it
 runs. For each line on standard input it reads back every key whose write was ever acknowledged, and prints
 {operations, retries, stuck, longest_gap, lost, error} as JSON: all but `lost` since the line before, gaps in seconds.
 An operation is stuck when it took more than LIMIT seconds; a key is lost when it is gone or has another value.
@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 import typing as t
+from functools import partial
 
 from pyignite import Client
 from pyignite.cache import Cache
@@ -31,6 +32,7 @@ from pyignite.datatypes.cache_config import CacheMode, WriteSynchronizationMode
 
 DEADLINE = 2.0  # seconds
 LIMIT = 15.0
+GIVE_UP = 60.0
 PAUSE = 0.02
 FRESH = 100  # operations
 CACHE = "steady"
@@ -59,7 +61,7 @@ class Steady:
         self._again(self._create)
         for first in range(0, FILLED, 100):
             values = {key: _value(key) for key in range(first, first + 100)}
-            self._again(lambda cache, values=values: cache.put_all(values))
+            self._again(partial(Cache.put_all, pairs=values))
         self.key = FILLED - 1
         self._reset()
 
@@ -78,7 +80,7 @@ class Steady:
         lost = 0
         for first in range(0, self.key + 1, 100):
             keys = list(range(first, min(first + 100, self.key + 1)))
-            found = self._again(lambda cache, keys=keys: cache.get_all(keys))
+            found = self._again(partial(Cache.get_all, keys=keys))
             lost += sum(found.get(key) != _value(key) for key in keys)
         report = {
             "operations": self._operations,
@@ -93,25 +95,30 @@ class Steady:
 
     def clear(self) -> None:
         """Remove the cache: the last server that stops would wait for another one to take its data."""
-        self._again(lambda cache: cache.destroy())
+        client = Client(timeout=GIVE_UP, partition_aware=False)
+        with client.connect(self._address, self._port):
+            client.get_cache(CACHE).destroy()
 
     def _create(self, _cache: Cache) -> None:
         assert self._client is not None
-        self._client.get_or_create_cache({
-            prop_codes.PROP_NAME: CACHE,
-            prop_codes.PROP_CACHE_MODE: CacheMode.PARTITIONED,
-            prop_codes.PROP_BACKUPS_NUMBER: 1,
-            prop_codes.PROP_WRITE_SYNCHRONIZATION_MODE: WriteSynchronizationMode.FULL_SYNC,
-            prop_codes.PROP_REBALANCE_BATCH_SIZE: BATCH,
-            prop_codes.PROP_REBALANCE_THROTTLE: THROTTLE,
-        })
+        self._client.get_or_create_cache(
+            {
+                prop_codes.PROP_NAME: CACHE,
+                prop_codes.PROP_CACHE_MODE: CacheMode.PARTITIONED,
+                prop_codes.PROP_BACKUPS_NUMBER: 1,
+                prop_codes.PROP_WRITE_SYNCHRONIZATION_MODE: WriteSynchronizationMode.FULL_SYNC,
+                prop_codes.PROP_REBALANCE_BATCH_SIZE: BATCH,
+                prop_codes.PROP_REBALANCE_THROTTLE: THROTTLE,
+            }
+        )
 
     def _again(self, operation: t.Callable[[Cache], t.Any]) -> t.Any:
+        began = time.monotonic()
         while True:
             try:
                 return operation(self._connected())
-            except Exception as error:  # noqa: BLE001  # whatever goes wrong is tried again, and counted
-                if self.ended.is_set():
+            except Exception as error:  # whatever goes wrong is tried again, and counted
+                if self.ended.is_set() or time.monotonic() - began > GIVE_UP:
                     raise
                 self._retries += 1
                 self._error = f"{type(error).__name__}: {error}"[:120]

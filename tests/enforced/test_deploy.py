@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_changes_while_it_serves(world: World, table: Table, deploy: Deployer) -
                 "nothing": {**given, "deploy_verify": False},
                 "a client more": {**given, "clients": thin_clients(shop, second), "deploy_verify": False},
             }.items():
-                case.cell(change, "done", lambda variables=variables: deploy(ignite, **variables))
+                case.cell(change, "done", partial(deploy, ignite, **variables))
                 load.loses_nothing(case, change)
             case.cell("servers that cannot start", "refused, ignite-2", lambda: _crashing(ignite, deploy, changed))
             load.loses_nothing(case, "servers that cannot start")

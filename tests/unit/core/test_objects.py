@@ -480,6 +480,23 @@ def test_only_the_pods_of_the_workload_count() -> None:
     assert [item["metadata"]["name"] for item in rollout.owned_pods(stored_set(), [pod(), other])] == ["ignite-0"]
 
 
+@pytest.mark.parametrize(
+    ("spec", "revision", "ready", "stuck"),
+    [
+        ({}, "a", "False", ["ignite-0"]),
+        ({}, "b", "False", []),
+        ({}, "a", "True", []),
+        ({"podManagementPolicy": "Parallel"}, "a", "False", []),
+    ],
+)
+def test_a_pod_that_only_its_deletion_replaces_is_named(
+    spec: Json, revision: str, ready: str, stuck: list[str]
+) -> None:
+    found = pod(CRASHING, Ready=ready)
+    found["metadata"]["labels"] = {"controller-revision-hash": revision}
+    assert rollout.stuck_pods(workload(DONE, **spec), [found]) == stuck
+
+
 def test_claims_that_wait_are_named() -> None:
     live = workload({}, volumeClaimTemplates=[{"metadata": {"name": "data"}}])
     claims = [

@@ -12,6 +12,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.ki
 
 _LONGEST = 240
 _EVENTS = 5
+_REVISION = "controller-revision-hash"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,21 @@ def owned_pods(workload: Object, pods: t.Iterable[Object]) -> list[Object]:
     uid = workload["metadata"]["uid"]
     owners = [(pod, pod["metadata"].get("ownerReferences") or []) for pod in pods]
     return [pod for pod, listed in owners if any(owner.get("uid") == uid for owner in listed)]
+
+
+def stuck_pods(workload: Object, pods: t.Iterable[Object]) -> list[str]:
+    """Pods that are not ready and of an earlier revision, where the controller waits for them to become ready.
+
+    It replaces none then, not even by one that would: with policy OrderedReady only a deletion helps.
+    """
+    if (workload.get("spec") or {}).get("podManagementPolicy", "OrderedReady") != "OrderedReady":
+        return []
+    wanted = (workload.get("status") or {}).get("updateRevision")
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod_reasons(pod) and (pod["metadata"].get("labels") or {}).get(_REVISION, wanted) != wanted
+    ]
 
 
 def pod_reasons(pod: Object) -> list[str]:
