@@ -5,13 +5,14 @@
 
 Usage: steady.py ADDRESS PORT …
 Writes one new key after another and reads it, to a cache with one backup, and goes on trying until that has worked, a
-minute at most; the ports are tried in turns. Its connection is renewed now and then, so that new ones are tried, too. Prints a line when it
-runs. For each line on standard input it reads back every key whose write was ever acknowledged, and prints
-{operations, retries, stuck, longest_gap, lost, error} as JSON: all but `lost` since the line before, gaps in seconds.
-An operation is stuck when it took more than LIMIT seconds; a key is lost when it is gone or has another value.
+minute at most; after each failure it tries the next port. Its connection is renewed now and then, so that new ones are
+tried, too. Prints a line when it runs. For each line on standard input it reads back every key whose write was ever
+acknowledged, and prints {operations, retries, stuck, longest_gap, lost, error} as JSON: all but `lost` since the line
+before, gaps in seconds. An operation is stuck when it took more than LIMIT seconds; a key is lost when it is gone, or
+has another value.
 
-The data that is there from the start moves slowly when servers come and go: each takes about REBALANCE seconds to get
-its share, and a server that is stopped before has taken the only copy of something with it.
+The data that is there from the start moves slowly when servers come and go: a server takes about ten seconds to get its
+share, and another one that is stopped before that takes the only copy of something with it.
 """
 
 from __future__ import annotations
