@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netguard.lockdown authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that run beside a case: a client under load, and a C&C session that stays open."""
+"""Programs that run beside a case: clients under load, and a C&C session that stays open."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lab.cluster.addresses import COMMAND_AND_CONTROL_PORT, OUTSIDE_ADDRESS
 from lab.cluster.ignite import Ignite
 
 LOAD = Path(__file__).with_name("load.py")
+STEADY = Path(__file__).with_name("steady.py")
 HOLD = Path(__file__).with_name("hold.py")
 Report = dict[str, dict[str, t.Any]]
 
@@ -55,6 +56,38 @@ class Load:
         """Record that operations were lost: else the load would notice nothing, whatever happens."""
         lost = sum(seen["failed"] for seen in self.report.values())
         case.record("operations lost", "some", f"some, {lost}" if lost else "none: the load notices nothing")
+
+
+class Steady:
+    """Runs steady.py from a place, until what it was told to watch is over."""
+
+    def __init__(self, place: Sequence[str], address: str, *ports: int) -> None:
+        command = [*place, sys.executable, "-I", str(STEADY), address, *map(str, ports)]
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Steady:
+        if self._line() != "running":
+            self._child.kill()
+            pytest.fail("the load did not start")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._child.kill()
+        self._child.communicate(timeout=60)
+
+    def loses_nothing(self, case: Case, change: str) -> None:
+        """Record that, since the last time, every operation was done in time and no acknowledged write has gone."""
+        if self._child.stdin is not None:
+            self._child.stdin.write("\n")
+            self._child.stdin.flush()
+        seen: dict[str, t.Any] = json.loads(self._line())
+        amount = f"of {seen['operations']} operations, {seen['retries']} retries {seen['error']}".strip()
+        case.record(f"{change}: load", "0 lost, 0 stuck", f"{seen['lost']} lost, {seen['stuck']} stuck {amount}")
+        case.record(f"{change}: longest gap", "", f"{seen['longest_gap']} s", seen["longest_gap"])
+
+    def _line(self) -> str:
+        return self._child.stdout.readline().strip() if self._child.stdout is not None else ""
 
 
 class Session:

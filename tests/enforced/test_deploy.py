@@ -8,14 +8,16 @@ from __future__ import annotations
 import typing as t
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
+from enforced.background import Steady
 from enforced.table import Case, Table
 from enforced.worlds import Playbooks, World, thin_client, thin_clients
 from lab import objects
 from lab.client import Client, Manifest
-from lab.cluster.ignite import LABELS, NAME, Ignite
+from lab.cluster.ignite import LABELS, NAME, THIN_CLIENT, Ignite
 from lab.cluster.images import ignite_image
 from lab.cluster.jars import VERSIONS
 from lab.errors import ApiError, LabError
@@ -30,6 +32,7 @@ SMALL: dict[str, t.Any] = {
     "verify_deadline": 30,
 }
 ROLL_SECONDS = 400.0
+OTHER_PORT = 10801
 
 
 @dataclass
@@ -82,14 +85,24 @@ def test_changes_while_it_serves(world: World, table: Table, deploy: Deployer) -
     given = {"deploy_create_namespace": True, "clients": thin_clients(shop)}
     with table.case(f"deploy: {NEW}, standard") as case:
         _first(case, world, deploy, ignite, given, shop)
+    changed = {
+        **given,
+        "ports": {"communication": 47200, "thin_client": OTHER_PORT},
+        "profile": "minimal",
+    }
     with table.case(f"deploy: changes of {NEW} while it serves") as case:
-        changed = {
-            **given,
-            "clients": thin_clients(shop, second),
-            "ports": {"communication": 47200},
-            "profile": "minimal",
-        }
-        case.cell("client, communication port, to minimal", "done", lambda: deploy(ignite, **changed))
+        with Steady(world.client(shop), _client_service(world, ignite), THIN_CLIENT, OTHER_PORT) as load:
+            for change, variables in {
+                "nothing": {**given, "deploy_verify": False},
+                "a client more": {**given, "clients": thin_clients(shop, second), "deploy_verify": False},
+            }.items():
+                case.cell(change, "done", partial(deploy, ignite, **variables))
+                load.loses_nothing(case, change)
+            case.cell("servers that cannot start", "refused, ignite-2", lambda: _crashing(ignite, deploy, changed))
+            load.loses_nothing(case, "servers that cannot start")
+            change = "a client less, both ports, to minimal"
+            case.cell(change, "done", lambda: deploy(ignite, **changed))
+            load.loses_nothing(case, change)
         case.record("servers", "servers=3", world.formed(ignite, seconds=5.0))
         other = Ignite(ignite.namespace, version=OLD, replicas=3)
         before = _pods(world, ignite)
@@ -106,6 +119,19 @@ def _first(case: Case, world: World, deploy: Deployer, ignite: Ignite, given: di
     case.cell("one run, verified", "done", lambda: deploy(ignite, **given))
     case.record("servers", "servers=3", world.formed(ignite, seconds=5.0))
     case.record("thin client", "read what was written", thin_client(place, world.addresses(ignite)[0]))
+
+
+def _client_service(world: World, ignite: Ignite) -> str:
+    reference = objects.reference("v1", "Service", f"{NAME}-client", ignite.namespace)
+    return str(world.cluster.read(reference)["spec"]["clusterIP"])
+
+
+def _crashing(ignite: Ignite, deploy: Deployer, given: dict[str, t.Any]) -> str:
+    """Its end comes in time, and names the pod that it waits for."""
+    options = [*SMALL["deploy_jvm_options"], "-XX:NoSuchOption"]
+    said = deploy(ignite, **{**given, "deploy_jvm_options": options, "deploy_wait_timeout": 20})
+    waited = "is not rolled out" in said and f"{NAME}-2: container ignite" in said
+    return f"refused, {NAME}-2" if waited else said
 
 
 def _namespace(world: World, ignite: Ignite) -> str:

@@ -52,8 +52,11 @@ def config_map(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}}
 
 
-def run(plane: ControlPlane, namespace: str, *definitions: Json, check: bool = False) -> Outcome:
-    given: Json = {"namespace": namespace, "instance": "ignite", "definitions": list(definitions), "wait": False}
+def run(
+    plane: ControlPlane, namespace: str, *definitions: Json, check: bool = False, wait_timeout: float | None = None
+) -> Outcome:
+    given: Json = {"namespace": namespace, "instance": "ignite", "definitions": list(definitions)}
+    given |= {"wait": False} if wait_timeout is None else {"wait": True, "wait_timeout": wait_timeout}
     return Modules(plane.kubeconfig).run("kube_objects", given, check=check)
 
 
@@ -104,3 +107,22 @@ def test_a_write_that_fails_in_between_tells_what_stands(plane: ControlPlane, na
     assert "written before it, and kept: ConfigMap/first" in failed.failure["why"]
     assert "exceeded quota" in failed.failure["why"]
     assert plane.exists(objects.reference("v1", "ConfigMap", "first", namespace))
+
+
+def test_a_pod_that_kubernetes_does_not_replace_is_to_be_deleted(plane: ControlPlane, namespace: str) -> None:
+    """With policy OrderedReady, a pod that has never become ready holds up the revision that would."""
+    run(plane, namespace, STATEFUL_SET)
+    place = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/ignite"
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "ignite", "controller": True}
+    owner["uid"] = plane.api("GET", place)["metadata"]["uid"]
+    labels = {"app": "ignite", "controller-revision-hash": "ignite-bad"}
+    pod = {
+        "metadata": {"name": "ignite-0", "labels": labels, "ownerReferences": [owner]},
+        "spec": {"containers": [{"name": "ignite", "image": objects.IMAGE}]},
+    }
+    plane.api("POST", f"/api/v1/namespaces/{namespace}/pods", pod)
+    status = {"observedGeneration": 1, "replicas": 1, "currentRevision": "ignite-bad", "updateRevision": "ignite-good"}
+    plane.api("PATCH", f"{place}/status", {"status": status}, content_type=MERGE_PATCH)
+    failed = run(plane, namespace, STATEFUL_SET, wait_timeout=0.1)
+    assert failed.failure["code"] == "rollout_timeout"
+    assert f"kubectl --namespace {namespace} delete pod ignite-0" in failed.failure["next_step"]

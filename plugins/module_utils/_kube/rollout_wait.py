@@ -56,7 +56,8 @@ class RolloutWait:
                 time.sleep(_POLL_SECONDS)
 
     def _in_vain(self, change: plan.Change, live: kinds.Object, state: rollout.Rollout) -> LockdownError:
-        pods = self._pods(live)
+        owned = self._pods(live)
+        pods = None if owned is None else _not_ready(owned)
         lines = [f"{name}: {reason}" for name, reasons in (pods or {}).items() for reason in reasons]
         claims = self._optional(live, "persistentvolumeclaims") if live["spec"].get("volumeClaimTemplates") else []
         lines += rollout.claim_reasons(live, claims or [])
@@ -75,18 +76,15 @@ class RolloutWait:
             "rollout_timeout",
             f"{kinds.reference(change.wanted)} is not rolled out",
             why,
-            f"{stands}Correct what keeps the pods from becoming ready, or raise wait_timeout, and run again",
+            f"{stands}{_remedy(live, owned or [])}, and run again",
             obj=kinds.reference(change.wanted),
             details={"rollout": state.as_dict(), "pods": pods or {}, "events": events, "written": list(self._written)},
         )
 
-    def _pods(self, live: kinds.Object) -> dict[str, list[str]] | None:
-        """The reasons of each pod that is not ready; None where the pods cannot be read."""
+    def _pods(self, live: kinds.Object) -> list[kinds.Object] | None:
+        """Its pods; None where they cannot be read."""
         found = self._optional(live, "pods", {"labelSelector": selectors.as_query(live["spec"]["selector"])})
-        if found is None:
-            return None
-        owned = {pod["metadata"]["name"]: rollout.pod_reasons(pod) for pod in rollout.owned_pods(live, found)}
-        return {name: reasons for name, reasons in owned.items() if reasons}
+        return None if found is None else rollout.owned_pods(live, found)
 
     def _optional(self, live: kinds.Object, resource: str, query: Json | None = None) -> list[Json] | None:
         """A list that only explains; None where it cannot be had."""
@@ -94,3 +92,19 @@ class RolloutWait:
             return self._session.list(f"/api/v1/namespaces/{live['metadata']['namespace']}/{resource}", query)
         except LockdownError:
             return None
+
+
+def _not_ready(pods: t.Sequence[kinds.Object]) -> dict[str, list[str]]:
+    reasons = {pod["metadata"]["name"]: rollout.pod_reasons(pod) for pod in pods}
+    return {name: found for name, found in reasons.items() if found}
+
+
+def _remedy(live: kinds.Object, pods: t.Sequence[kinds.Object]) -> str:
+    stuck = rollout.stuck_pods(live, pods)
+    if not stuck:
+        return "Correct what keeps the pods from becoming ready, or raise wait_timeout"
+    namespace = live["metadata"]["namespace"]
+    return (
+        "Delete what is of an earlier revision and not ready, which Kubernetes does not replace by itself "
+        f"(kubectl --namespace {namespace} delete pod {' '.join(stuck)})"
+    )

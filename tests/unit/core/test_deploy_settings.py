@@ -10,6 +10,8 @@ from deployments import TARGETS, Json, errors, rendered, worked_out
 from flow_builders import client
 
 OLD, NEW = "docker.io/apacheignite/ignite:2.10.0", "docker.io/apacheignite/ignite:2.17.0"
+OLDEST = "docker.io/apacheignite/ignite:2.9.0"
+LARGE: Json = {"deploy_data_region_mb": 65536, "deploy_resources": {}}
 SIZE: Json = {"deploy_persistence_size": "20Gi"}
 
 REFUSED: dict[str, tuple[Json, str]] = {
@@ -186,11 +188,41 @@ def test_a_probe_that_answers_too_early_does_not_hurry_a_rollout() -> None:
 
 
 def test_the_oldest_version_has_no_probe_that_waits_for_the_start() -> None:
-    image = "docker.io/apacheignite/ignite:2.9.0"
-    assert rendered(deploy_image=image).one("StatefulSet")["spec"]["minReadySeconds"] == 30
-    found = {found.code: found.message for found in worked_out(deploy_image=image).findings}
+    assert rendered(deploy_image=OLDEST).one("StatefulSet")["spec"]["minReadySeconds"] == 30
+    found = {found.code: found.message for found in worked_out(deploy_image=OLDEST).findings}
     assert "2.9.0 has no probe of its own" in found["early_probe"]
     assert "minReadySeconds" not in rendered(deploy_image=OLD).one("StatefulSet")["spec"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "hands_over", "seconds"),
+    [
+        ({}, True, 111),
+        (LARGE, True, 6613),
+        ({"deploy_stop_seconds": 30}, True, 30),
+        ({"deploy_replicas": 1}, False, 60),
+        ({"deploy_image": OLDEST}, False, 60),
+    ],
+)
+def test_a_server_that_is_stopped_gives_its_data_away(variables: Json, hands_over: bool, seconds: int) -> None:
+    made = rendered(**variables)
+    assert ('name="shutdownPolicy" value="GRACEFUL"' in made.xml) == hands_over
+    assert made.pod["terminationGracePeriodSeconds"] == seconds
+    warned = "no_handover" in [found.code for found in worked_out(**variables).findings]
+    assert warned == (variables.get("deploy_image") == OLDEST)
+
+
+def test_a_server_that_hangs_gives_nothing_away() -> None:
+    (container,) = rendered(**LARGE).pod["containers"]
+    assert {container[f"{name}Probe"]["terminationGracePeriodSeconds"] for name in ("startup", "liveness")} == {60}
+
+
+def test_clients_reach_each_pod_at_its_own_port() -> None:
+    made = rendered(clients=[client(kind="custom", ports=["connector", "thin_client", "rest"])])
+    named = {port["name"] for port in made.pod["containers"][0]["ports"]}
+    targets = [port["targetPort"] for port in made.one("Service", "ignite-client")["spec"]["ports"]]
+    assert sorted(targets) == ["connector", "rest", "thin-client"]
+    assert named >= set(targets)
 
 
 def test_texts_of_the_user_stay_in_their_places() -> None:

@@ -433,6 +433,8 @@ DONE: Json = {"updatedReplicas": 2, "readyReplicas": 2, "currentRevision": "b", 
             [],
         ),
         (workload({"currentRevision": "a", "updateRevision": "b"}, replicas=0), []),
+        (workload({"replicas": 2, "currentRevision": "a", "updateRevision": "b"}, replicas=0), ["2 pods to end"]),
+        (workload({**DONE, "replicas": 3}), ["1 pods to end"]),
     ],
 )
 def test_a_rollout_is_complete_or_says_what_it_waits_for(live: Json, words: list[str]) -> None:
@@ -476,6 +478,23 @@ def test_a_pod_says_why_it_is_not_ready(found: Json, reasons: list[str]) -> None
 def test_only_the_pods_of_the_workload_count() -> None:
     other = {"metadata": {"name": "x", "ownerReferences": [{"uid": "two"}]}}
     assert [item["metadata"]["name"] for item in rollout.owned_pods(stored_set(), [pod(), other])] == ["ignite-0"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "revision", "ready", "stuck"),
+    [
+        ({}, "a", "False", ["ignite-0"]),
+        ({}, "b", "False", []),
+        ({}, "a", "True", []),
+        ({"podManagementPolicy": "Parallel"}, "a", "False", []),
+    ],
+)
+def test_a_pod_that_only_its_deletion_replaces_is_named(
+    spec: Json, revision: str, ready: str, stuck: list[str]
+) -> None:
+    found = pod(CRASHING, Ready=ready)
+    found["metadata"]["labels"] = {"controller-revision-hash": revision}
+    assert rollout.stuck_pods(workload(DONE, **spec), [found]) == stuck
 
 
 def test_claims_that_wait_are_named() -> None:

@@ -34,6 +34,8 @@ _DEFAULT_DISCOVERY = 47500
 _LOCAL = "127.0.0.1"
 _PROBE_PERIOD = 5  # seconds
 _BLUNT_SECONDS = 30
+_STOP_SECONDS = 60
+_SLOW_REBALANCE = 10  # MiB per second
 _KUBERNETES, _REST = "ignite-kubernetes", "ignite-rest-http"
 # Ports that clients may dial through the Service; servers and thick clients dial pods.
 _SERVED = ("thin_client", "connector", "rest")
@@ -110,6 +112,11 @@ def _record(
         else None,
         "authentication": settings.authentication,
         "tls": asdict(settings.tls) if settings.tls else None,
+        "stop": {
+            "hands_over": _hands_over(settings),
+            "seconds": _stop_seconds(settings),
+            "hung_seconds": _STOP_SECONDS,
+        },
         "probe": {
             "path": features.probe_path(settings.version),
             "period": _PROBE_PERIOD,
@@ -118,6 +125,16 @@ def _record(
             "min_ready": _BLUNT_SECONDS if features.probe_is_blunt(settings.version, settings.authentication) else 0,
         },
     }
+
+
+def _hands_over(settings: Settings) -> bool:
+    """A single server would wait for others in vain."""
+    return settings.replicas > 1 and features.hands_over(settings.version)
+
+
+def _stop_seconds(settings: Settings) -> int:
+    moving = settings.data_region_mb // _SLOW_REBALANCE if _hands_over(settings) else 0
+    return settings.stop_seconds or _STOP_SECONDS + moving
 
 
 def _check_port(settings: Settings, mode: str, ports: dict[str, int]) -> None:
@@ -190,6 +207,12 @@ def _findings(settings: Settings) -> t.Iterator[Finding]:
         message = f"{settings.version} {reason}, so a pod that has joined counts as ready before it has started"
         where = "deploy_authentication" if settings.authentication else "deploy_image"
         yield Finding("early_probe", "warning", f"{PREFIX}{where}", message)
+    if not features.hands_over(settings.version):
+        message = (
+            f"a server of {settings.version} stops without waiting until others have a copy of its data, so replacing "
+            "the pods one by one can lose what has backups, too"
+        )
+        yield Finding("no_handover", "warning", f"{PREFIX}deploy_image", message)
     if settings.tls is None:
         message = "without TLS, whoever reads the pods' network reads the data; the policies only say who may connect"
         yield Finding("no_tls", "note", f"{PREFIX}deploy_tls_secret", message)

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config import versions
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.ignite_config.versions import Image, Version
 
+_SHUTDOWN_POLICY = Version(2, 10)
 _IGNORES_HOST_NAME = Version(2, 14)  # until peers' names are no longer resolved at all
 _PROBE_WITHOUT_LOGIN = Version(2, 14)
 _NO_JAVA_8 = Version(2, 17)
@@ -54,6 +55,11 @@ def ignores_host_name(version: Version) -> bool:
 def probe_path(version: Version) -> str:
     """What is asked of REST: requests hang until the node has joined; then probe is refused until it has started."""
     return f"/ignite?cmd={'probe' if version >= versions.REST_PROBE else 'version'}"
+
+
+def hands_over(version: Version) -> bool:
+    """Whether a server can wait, when it is stopped, until others have a copy of all that it holds."""
+    return version >= _SHUTDOWN_POLICY
 
 
 def probe_is_blunt(version: Version, authentication: bool) -> bool:

@@ -82,6 +82,7 @@ class Settings:
     tls: Tls | None
     authentication: bool
     startup_seconds: int
+    stop_seconds: int
 
     @property
     def persistent(self) -> bool:
@@ -141,6 +142,7 @@ def read_settings(given: Given) -> tuple[Settings | None, list[LockdownError]]:
         tls=_tls(reader),
         authentication=reader.read("authentication", options.flag, False),
         startup_seconds=reader.read("startup_seconds", _number(10, _LONGEST_WAIT), 300),
+        stop_seconds=reader.read("stop_seconds", _number(0, _LONGEST_WAIT), 0),
     )
     for check in (_memory, _requests, _clashing_labels, _authentication):
         with options.collected(reader.errors):

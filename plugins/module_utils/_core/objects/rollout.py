@@ -12,6 +12,7 @@ from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.ki
 
 _LONGEST = 240
 _EVENTS = 5
+_REVISION = "controller-revision-hash"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Rollout:
 def judge(workload: Object) -> Rollout:
     """Read the status; one that is older than the spec says nothing about it."""
     spec, status = workload.get("spec") or {}, workload.get("status") or {}
-    desired = int(spec.get("replicas", 1))
+    desired, existing = int(spec.get("replicas", 1)), int(status.get("replicas", 0))
     updated, ready = int(status.get("updatedReplicas", 0)), int(status.get("readyReplicas", 0))
     current, update = str(status.get("currentRevision", "")), str(status.get("updateRevision", ""))
     return Rollout(
@@ -57,17 +58,21 @@ def judge(workload: Object) -> Rollout:
         ready=ready,
         current_revision=current,
         update_revision=update,
-        waiting_for=tuple(_waiting_for(workload, desired, updated, ready, current == update)),
+        waiting_for=tuple(_waiting_for(workload, desired, existing, updated, ready, current == update)),
     )
 
 
-def _waiting_for(workload: Object, desired: int, updated: int, ready: int, one_revision: bool) -> t.Iterator[str]:
+def _waiting_for(
+    workload: Object, desired: int, existing: int, updated: int, ready: int, one_revision: bool
+) -> t.Iterator[str]:
     generation = int(workload["metadata"].get("generation", 0))
     observed = int((workload.get("status") or {}).get("observedGeneration", 0))
     if observed < generation:
         yield f"the StatefulSet controller to see generation {generation} (it has seen {observed})"
         return
     held_back = _held_back(workload.get("spec") or {}, desired)
+    if existing > desired:
+        yield f"{existing - desired} pods to end"
     if updated < desired - held_back:
         yield f"{desired - held_back} pods of the new revision (there are {updated})"
     if ready < desired:
@@ -89,6 +94,21 @@ def owned_pods(workload: Object, pods: t.Iterable[Object]) -> list[Object]:
     uid = workload["metadata"]["uid"]
     owners = [(pod, pod["metadata"].get("ownerReferences") or []) for pod in pods]
     return [pod for pod, listed in owners if any(owner.get("uid") == uid for owner in listed)]
+
+
+def stuck_pods(workload: Object, pods: t.Iterable[Object]) -> list[str]:
+    """Pods that are not ready and of an earlier revision, where the controller waits for them to become ready.
+
+    It replaces none then, not even by one that would: with policy OrderedReady only a deletion helps.
+    """
+    if (workload.get("spec") or {}).get("podManagementPolicy", "OrderedReady") != "OrderedReady":
+        return []
+    wanted = (workload.get("status") or {}).get("updateRevision")
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod_reasons(pod) and (pod["metadata"].get("labels") or {}).get(_REVISION, wanted) != wanted
+    ]
 
 
 def pod_reasons(pod: Object) -> list[str]:
