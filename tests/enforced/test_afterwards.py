@@ -26,7 +26,7 @@ from lab.processes import wait_until
 
 CHANGE_SECONDS = 180.0
 SETTLE_SECONDS = 2.0
-OPEN_SECONDS = 5.0
+OPEN_SECONDS = 10.0
 
 
 @pytest.mark.every_engine

@@ -337,6 +337,20 @@ def test_pods_of_an_earlier_template_are_a_finding(status: Json, earlier: bool) 
     assert ("earlier_pods" in codes(read(pinned(), of), "warning")) is earlier
 
 
+@pytest.mark.parametrize(
+    ("options", "remembered"),
+    [
+        ({"image": OLD}, True),
+        ({"image": "apacheignite/ignite:2.16.0"}, True),
+        ({"image": "apacheignite/ignite:2.17.0"}, False),
+        ({"image": OLD, "env": {"JVM_OPTS": "-Dsun.net.inetaddr.ttl=0"}}, False),
+        ({"image": OLD, "pod": NO_DNS}, False),
+    ],
+)
+def test_versions_that_dial_names_remember_addresses(options: Json, remembered: bool) -> None:
+    assert ("remembered_addresses" in codes(read(pinned(), workload(**options)), "note")) is remembered
+
+
 SPEL = (
     "#{'https://' + systemEnvironment['KUBERNETES_SERVICE_HOST'] + ':' + systemEnvironment['KUBERNETES_SERVICE_PORT']}"
 )

@@ -100,7 +100,7 @@ def test_the_documented_manifests_of_apache_ignite() -> None:
     assert found.discovery.master_url == "https://kubernetes.default.svc.cluster.local:443"
     assert codes(found, "error") == RANGES
     assert codes(found, "warning") == ["update_notifier", "system_properties_exposed"]
-    assert codes(found, "note") == ["no_readiness_probe"]
+    assert codes(found, "note") == ["no_readiness_probe", "remembered_addresses"]
     assert fixes(found, "error") == PIN_THEM
     assert not found.minimal.fit
     assert len(found.minimal.reasons) == 2

@@ -35,6 +35,7 @@ _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 _COMMAND = re.compile(r"[?&]cmd=(\w+)")
 _PROXIES = ("https.proxyHost", "socksProxyHost")
 _AGENT = "control-center-agent"
+_NAMES_LAST = "sun.net.inetaddr.ttl"  # seconds
 
 
 def judge_version(version: Version | None, where: str) -> t.Iterator[Finding]:
@@ -59,6 +60,7 @@ def judge_workload(workload: Workload, mode: str, version: Version | None) -> t.
     yield from _ways_out(workload)
     yield from _library(workload, mode)
     yield from _probes(workload, version)
+    yield from _remembered(workload, version)
 
 
 def downloads(workload: Workload) -> list[str]:
@@ -142,6 +144,19 @@ def _proxies(workload: Workload) -> t.Iterator[Finding]:
             )
             fix = "Remove it, or exempt the host of masterUrl with http.nonProxyHosts"
             yield Finding("proxy", WARNING if exempt else ERROR, workload.where, message, fix)
+
+
+def _remembered(workload: Workload, version: Version | None) -> t.Iterator[Finding]:
+    """A name that was resolved before a pod was replaced leads to an address that nobody has any more."""
+    if version is None or version >= versions.NO_PEER_NAMES or workload.refuses_names_at_once():
+        return
+    if not workload.has_hosts_file() and workload.system_property(_NAMES_LAST) is None:
+        message = (
+            f"{version} dials peers by name too, and Java remembers a name's address for 30 s: a replaced pod joins so "
+            "much later, because what goes to its old address is dropped and no longer refused"
+        )
+        fix = f"Add -D{_NAMES_LAST}=0 to JVM_OPTS"
+        yield Finding("remembered_addresses", NOTE, workload.where, message, fix)
 
 
 def _probes(workload: Workload, version: Version | None) -> t.Iterator[Finding]:
