@@ -186,6 +186,7 @@ def _key(tool: Tool, go: Go) -> str:
     for part in (
         (tool.source / "go.mod").read_bytes(),
         (tool.source / "go.sum").read_bytes(),
+        *(path.read_bytes() for path in sorted(tool.source.glob("*.go"))),
         json.dumps([tool.package, tool.flags(), go.flags, go.version]).encode(),
     ):
         digest.update(hashlib.sha256(part).digest())

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.binaries import ETCD, KUBE_APISERVER, Report, Tool, cached_or_built, cached_sources, to_stderr
 from lab.cluster.engines import KUBE_NETWORK_POLICIES, Engine
 
-COREDNS = Tool("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns")
+COREDNS = Tool("coredns", "coredns", ".", "github.com/coredns/coredns")
 ENGINE_A = Tool(
     KUBE_NETWORK_POLICIES.name,
     "kube-network-policies",
