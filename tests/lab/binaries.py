@@ -28,6 +28,8 @@ from lab.processes import spawn, tail
 TOOLS = Path(__file__).with_name("tools")
 REPORT_EVERY = 15.0  # seconds between two lines of progress
 BUILD_NICENESS = 10  # a build of minutes shall not slow down what else the machine does
+# What a lab does not need of a compiler: without inlining and debug information a build takes a quarter less time.
+COMPILER_FLAGS = "-gcflags=all=-dwarf=false -l"
 ALTERNATIVE = "set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd"
 Report = Callable[[str], None]
 
@@ -55,7 +57,7 @@ class Tool:
     def flags(self) -> list[str]:
         stamp = f" -X {self.version_variable}={self.version}" if self.version_variable else ""
         tags = ["-tags", self.tags] if self.tags else []
-        return ["-mod=readonly", "-trimpath", *tags, "-ldflags", f"-s -w{stamp}"]
+        return ["-mod=readonly", "-trimpath", *tags, COMPILER_FLAGS, "-ldflags", f"-s -w{stamp}"]
 
 
 KUBE_APISERVER = Tool(

@@ -65,7 +65,7 @@ class Programs:
 
 
 def find_or_build(engine: Engine, report: Report = to_stderr) -> Programs:
-    """Every program from the cache, or built one after the other (about 20 minutes on two cores, once)."""
+    """Every program from the cache, or built one after the other (about ten minutes on two cores, once)."""
     common = {field: cached_or_built(tool, report) for field, tool in TOOLS.items()}
     own = {tool.name: cached_or_built(tool, report) for tool in engine.tools}
     read = {name: cached_sources(tool, name, report) for name, tool in engine.sources.items()}
