@@ -46,14 +46,11 @@ def answering(folder: Path, *answers: Answer) -> Iterator[Fake]:
         def do_GET(self) -> None:
             fake.asked.append((self.path, dict(self.headers)))
             status, headers, body = left.pop(0) if len(left) > 1 else left[0]
-            self.send_response(status)
+            self.send_response_only(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: t.Any) -> None:  # noqa: A002
-            """Say nothing: tests read `asked`."""
 
     server = http.server.ThreadingHTTPServer((ADDRESS, 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -243,6 +243,20 @@ class TestReach:
             failure = ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failure
         assert failure["code"] == "api_not_kubernetes"
 
+    @pytest.mark.parametrize("lost", [b"", b"{}", b'{"kind": "Status", "status": "Success"}'])
+    def test_an_answer_that_lost_its_content_is_not_an_empty_list(
+        self, home: Path, tmp_path: Path, lost: bytes
+    ) -> None:
+        with answering(tmp_path, (200, {}, OK_BODY), (200, {}, b'{"gitVersion": "v1.36.3"}'), (200, {}, lost)) as fake:
+            failure = ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failure
+        assert (failure["code"], failure["details"]["path"]) == ("api_not_kubernetes", "/api/v1/nodes")
+
+    @pytest.mark.parametrize("date", ["yesterday", "Mon, 99 Nov 2026", ""])
+    def test_a_date_that_is_none_is_left_alone(self, home: Path, tmp_path: Path, date: str) -> None:
+        with answering(tmp_path, (200, {"Date": date}, OK_BODY)) as fake:
+            pin = {"cluster_uid": "another"}
+            assert ask({"kubeconfig": str(fake.kubeconfig), **pin}, home=home).failure["code"] == "wrong_cluster"
+
     def test_a_redirect_is_not_followed(self, home: Path, tmp_path: Path) -> None:
         with answering(tmp_path, (302, {"Location": "https://127.0.0.1:1/"}, b"")) as fake:
             assert ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failed

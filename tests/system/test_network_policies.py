@@ -13,6 +13,9 @@ import pytest
 from deadly_proxy import DeadlyProxy
 from harness import Modules, Outcome
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube import lease
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.network_policies import CONTRACT
 from lab import audit, objects
 from lab.client import APPLY_PATCH, MERGE_PATCH
 from lab.control_plane import ControlPlane
@@ -627,6 +630,45 @@ def test_a_write_whose_answer_is_lost_leaves_nothing_half_done_unsaid(
     world.let_lease_expire()
     world.apply(replace_policies=["by-hand"])
     assert sorted(world.specs()) == [ALLOW, DENY]
+
+
+@pytest.mark.parametrize("then_gone", [False, True])
+def test_a_change_that_cannot_be_noted_as_complete_says_that_it_stands(
+    world: World, proxy: DeadlyProxy, then_gone: bool
+) -> None:
+    world.add("by-hand", BY_HAND)
+    before = world.specs()
+    arguments = world.arguments(definitions=definitions(), replace_policies=["by-hand"])
+    outcome = proxy.run("network_policies", arguments, lose_answer_of_write=6, then_gone=then_gone)
+    assert outcome is not None
+    assert sorted(world.specs()) == [ALLOW, DENY]
+    assert sorted(outcome.failure["details"]["left_changed"]) == ["by-hand", ALLOW, DENY]
+    assert "Nothing is to be undone" in outcome.failure["next_step"]
+    world.let_lease_expire()
+    assert not world.apply(replace_policies=["by-hand"])["changed"]
+    world.run(revision="verified", accept_unisolated_pods=True)
+    assert world.specs() == before
+
+
+@pytest.mark.parametrize(("write", "left"), [(0, []), (1, [ALLOW])])
+def test_a_run_that_loses_its_lease_names_what_it_has_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, write: int, left: list[str]
+) -> None:
+    def renewed(self: lease.Lease) -> None:
+        if len(world.specs()) == write:
+            world.plane.patch(world.lease(), {"spec": {"holderIdentity": "another"}})
+        renew(self)
+
+    renew = lease.Lease.renew
+    monkeypatch.setattr(lease.Lease, "renew", renewed)
+    monkeypatch.setattr(lease, "_RENEW_AFTER_SECONDS", 0.0)
+    defaults = {name: option.get("default") for name, option in CONTRACT.spec.items()}
+    arguments = world.arguments(definitions=definitions(), kubeconfig=str(world.plane.kubeconfig))
+    with pytest.raises(LockdownError) as lost:
+        CONTRACT.fulfil({**defaults, **arguments}, check_mode=False)
+    assert (lost.value.code, lost.value.details["left_changed"]) == ("lease_lost", left)
+    assert sorted(world.specs()) == left
+    assert lost.value.next_step.startswith("Run again to complete" if left else "Nothing is changed")
 
 
 def test_the_lease_of_a_dead_run_is_waited_for(world: World, proxy: DeadlyProxy) -> None:

@@ -118,7 +118,7 @@ def from_transport(method: str, path: str, host: str, error: Exception) -> Lockd
 def not_kubernetes(method: str, path: str, host: str) -> LockdownError:
     return LockdownError(
         "api_not_kubernetes",
-        f"{method} {host}{path} was answered with something that is not JSON",
+        f"{method} {host}{path} was answered with something that no API server sends",
         "the address belongs to another service or to a proxy's login page",
         "Check host and proxy",
         details={"host": host, "path": path},

@@ -237,19 +237,35 @@ class PolicyRun:
             self._record.write(history)
             self._write_all(changes, lease)
             history = history.mark(undo.APPLIED)
-            self._record.write(history)
+            self._note_done(history, changes)
         return self._result(judged, dry_run=mode, peers=peers, head=history.head)
 
     def _write_all(self, changes: t.Sequence[plan.Change], lease: Lease) -> None:
         done: list[tuple[plan.Change, Json | None]] = []
         for change in changes:
-            lease.renew()
+            try:
+                lease.renew()
+            except LockdownError as error:
+                raise _halted(change, error, [item.name for item, _written in done]) from error
             try:
                 done.append((change, policy_writer.write(self._session, change)))
                 if change.applies and change.after and cilium_policy.is_additive(change.after):
                     policy_writer.wait_valid(self._session, change.after)
             except LockdownError as error:
                 raise self._stopped(change, error, done) from error
+
+    def _note_done(self, history: undo.History, changes: t.Sequence[plan.Change]) -> None:
+        try:
+            self._record.write(history)
+        except LockdownError as error:
+            raise LockdownError(
+                error.code,
+                f"Cannot note in {self._record.reference} that the change is complete",
+                f"{error.why}; all policies are as planned, and stay",
+                "Nothing is to be undone; the next change, verify or rollback takes that into account",
+                obj=self._record.reference,
+                details={**error.details, "left_changed": [change.name for change in changes]},
+            ) from error
 
     def _stopped(
         self, change: plan.Change, error: LockdownError, done: list[tuple[plan.Change, Json | None]]
@@ -359,6 +375,14 @@ def _stop(
         obj=policy.reference(change.subject),
         details={**error.details, "left_changed": left_changed},
     )
+
+
+def _halted(change: plan.Change, error: LockdownError, left_changed: list[str]) -> LockdownError:
+    """Another run may be at work by now: what this one wrote is safe as it stands, and is not its own any more."""
+    if not left_changed:
+        return _stop(change, error, error.why, f"Nothing is changed. {error.next_step}", [])
+    told = f"{error.why}; nothing was taken back"
+    return _stop(change, error, told, "Run again to complete the change, or roll back", left_changed)
 
 
 def _no_namespace(name: str) -> LockdownError:

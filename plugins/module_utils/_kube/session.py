@@ -86,7 +86,7 @@ class Session:
 
     def whole_page(self, path: str) -> list[Json] | None:
         """All items of a collection, or None where one page does not hold them."""
-        page = self.get(path, {"limit": _PAGE})
+        page = self._page(path, {"limit": _PAGE})
         return None if (page.get("metadata") or {}).get("continue") else _items(page)
 
     def list(self, path: str, query: Query | None = None) -> list[Json]:
@@ -94,12 +94,18 @@ class Session:
         items: list[Json] = []
         params: Json = {**(query or {}), "limit": _PAGE}
         while True:
-            page = self.get(path, params)
+            page = self._page(path, params)
             items += _items(page)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return items
             params["continue"] = token
+
+    def _page(self, path: str, query: Query) -> Json:
+        page = self.get(path, query)
+        if not str(page.get("kind")).endswith("List"):
+            raise not_kubernetes("GET", path, self.host)
+        return page
 
     def apply(self, path: str, body: Json, *, force: bool, dry_run: bool = False) -> Json:
         """Server-side apply as this collection's field manager."""
@@ -169,18 +175,19 @@ class Session:
 
     def _decode(self, method: str, path: str, status: int, data: bytes) -> Json:
         try:
-            answer = json.loads(data) if data else {}
+            answer = json.loads(data) if data else None
         except ValueError:
             answer = None
-        if isinstance(answer, dict):
-            return answer
         if status >= 300:
-            return {"message": data[:200].decode(errors="replace")}
+            return answer if isinstance(answer, dict) else {"message": data[:200].decode(errors="replace")}
+        if isinstance(answer, dict) and _is_of_kubernetes(method, answer):
+            return answer
         raise not_kubernetes(method, path, self.host)
 
     def _note_clock(self, date: str | None) -> None:
-        if date:
-            self._clock_offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+        parsed = email.utils.parsedate_tz(date or "")
+        if parsed:
+            self._clock_offset = email.utils.mktime_tz(parsed) - time.time()
 
 
 class NoSession(Session):
@@ -201,8 +208,14 @@ class NoSession(Session):
         raise AssertionError(f"{method} {path} without a connection")
 
 
+def _is_of_kubernetes(method: str, answer: Json) -> bool:
+    """Whether an API server answers so. What has lost its content on the way must not be taken for an empty object."""
+    kind = answer.get("kind")
+    return bool(kind and not (method == "GET" and kind == "Status")) or "gitVersion" in answer
+
+
 def _items(page: Json) -> list[Json]:
-    kind = str(page.get("kind", "")).removesuffix("List")
+    kind = str(page["kind"]).removesuffix("List")
     items: list[Json] = list(page.get("items") or [])
     for item in items:
         item.setdefault("kind", kind)

@@ -15,6 +15,7 @@ class UndoRecord:
 
     def __init__(self, session: Session, namespace: str, instance: str) -> None:
         self._record = InstanceRecord(session, namespace, instance)
+        self.reference = self._record.reference
 
     def read(self) -> undo.History:
         return undo.load(self._record.read())
