@@ -10,7 +10,6 @@ import http.server
 import socket
 import ssl
 import threading
-import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
