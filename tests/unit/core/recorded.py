@@ -73,7 +73,8 @@ class _Server:
             groups: dict[str, list[Json]] = {}
             for api in self._apis:
                 groups.setdefault(api.partition("/")[0], []).append({"groupVersion": api})
-            return 200, {"groups": [{"name": name, "versions": versions} for name, versions in groups.items()]}
+            listed = [{"name": name, "versions": versions} for name, versions in groups.items()]
+            return 200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
         match = _PATH.match(path)
         assert match, path
         if match["resource"] in self._cluster.get("forbidden", []):
