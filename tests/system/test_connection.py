@@ -33,7 +33,9 @@ READS = [
     objects.rule(["list"], ["endpointslices"], "discovery.k8s.io"),
     objects.rule(["list"], ["daemonsets"], "apps"),
 ]
-OK_BODY = b'{"kind": "Namespace", "metadata": {"uid": "1"}}'
+OK_BODY = b'{"kind": "Namespace", "metadata": {"name": "kube-system", "uid": "1", "resourceVersion": "1"}}'
+VERSION_BODY = b'{"gitVersion": "v1.36.3"}'
+NO_NODES = b'{"kind": "NodeList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"%s}, "items": %s}'
 
 
 @pytest.fixture(scope="module")
@@ -243,13 +245,39 @@ class TestReach:
             failure = ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failure
         assert failure["code"] == "api_not_kubernetes"
 
-    @pytest.mark.parametrize("lost", [b"", b"{}", b'{"kind": "Status", "status": "Success"}'])
+    @pytest.mark.parametrize(
+        "lost",
+        [
+            b"",
+            b"{}",
+            b'{"kind": "Status", "status": "Success"}',
+            b'{"kind": "NodeList", "metadata": {"resourceVersion": "1"}}',
+            b'{"kind": "NodeList", "items": []}',
+            NO_NODES % (b"", b"null"),
+            NO_NODES % (b"", b"[{}]"),
+            # The same page for ever, for whoever answers does not look at what is asked.
+            NO_NODES % (b', "continue": "more"', b"[]"),
+        ],
+    )
     def test_an_answer_that_lost_its_content_is_not_an_empty_list(
         self, home: Path, tmp_path: Path, lost: bytes
     ) -> None:
-        with answering(tmp_path, (200, {}, OK_BODY), (200, {}, b'{"gitVersion": "v1.36.3"}'), (200, {}, lost)) as fake:
+        with answering(tmp_path, (200, {}, OK_BODY), (200, {}, VERSION_BODY), (200, {}, lost)) as fake:
             failure = ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failure
         assert (failure["code"], failure["details"]["path"]) == ("api_not_kubernetes", "/api/v1/nodes")
+
+    @pytest.mark.parametrize(
+        ("page", "code"),
+        [(b"<html>default backend - 404</html>", "api_not_kubernetes"), (b"404 page not found\n", "api_not_found")],
+    )
+    def test_a_page_of_a_proxy_does_not_say_that_there_is_no_object(
+        self, home: Path, tmp_path: Path, page: bytes, code: str
+    ) -> None:
+        found = [(200, {}, body) for body in (OK_BODY, VERSION_BODY, NO_NODES % (b"", b"[]"))]
+        with answering(tmp_path, *found, (404, {}, page)) as fake:
+            failure = ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failure
+        path = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+        assert (failure["code"], failure["details"]["path"]) == (code, path)
 
     @pytest.mark.parametrize("date", ["yesterday", "Mon, 99 Nov 2026", ""])
     def test_a_date_that_is_none_is_left_alone(self, home: Path, tmp_path: Path, date: str) -> None:
@@ -262,8 +290,9 @@ class TestReach:
             assert ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failed
             assert len(fake.asked) == 1
 
-    def test_a_throttled_request_is_tried_again_a_few_times(self, home: Path, tmp_path: Path) -> None:
-        busy = (429, {"Retry-After": "0"}, b'{"message": "too many requests"}')
+    @pytest.mark.parametrize("seconds", ["0", "-1"])
+    def test_a_throttled_request_is_tried_again_a_few_times(self, home: Path, tmp_path: Path, seconds: str) -> None:
+        busy = (429, {"Retry-After": seconds}, b'{"message": "too many requests"}')
         with answering(tmp_path, busy, busy, (200, {}, OK_BODY)) as fake:
             pin = {"cluster_uid": "another"}
             assert ask({"kubeconfig": str(fake.kubeconfig), **pin}, home=home).failure["code"] == "wrong_cluster"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from harness import Modules, Outcome, require_documented
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.connection import resolve
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.probe_plan import Place
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube import exec as execution
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.probe_life import BY_API_SERVER, Vantage
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube.session import Session
 from ansible_collections.netguard.lockdown.plugins.modules.flow_probe import RETURN
 from lab import objects
@@ -174,3 +177,11 @@ class TestExec:
             with pytest.raises(LockdownError, match="certificate"):
                 execution.run(session(tmp_path / "config"), PLACE, ["true"], 3)
         assert fake.asked == []
+
+
+@pytest.mark.parametrize(("status", "alive"), [(200, True), (401, True), (429, False), (502, False), (504, False)])
+def test_what_answers_on_the_way_to_a_target_proves_no_life(tmp_path: Path, status: int, alive: bool) -> None:
+    place = Place("pod", "ignite-0", "cache-ns", ip_address("10.244.1.10"), 4444)
+    with answering(tmp_path, (status, {}, b"Too many requests, please try again later.")) as fake:
+        found = Vantage(session(fake.kubeconfig), None, {}, None).baselines([place], 1, 1)[place]
+    assert (found.by == BY_API_SERVER) is alive

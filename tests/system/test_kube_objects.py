@@ -10,6 +10,9 @@ import typing as t
 import pytest
 from harness import Modules, Outcome
 
+from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.client import Transport
+from ansible_collections.netguard.lockdown.plugins.module_utils._module.kube_objects import CONTRACT
 from lab import objects
 from lab.client import MERGE_PATCH
 from lab.control_plane import ControlPlane
@@ -126,3 +129,26 @@ def test_a_pod_that_kubernetes_does_not_replace_is_to_be_deleted(plane: ControlP
     failed = run(plane, namespace, STATEFUL_SET, wait_timeout=0.1)
     assert failed.failure["code"] == "rollout_timeout"
     assert f"kubectl --namespace {namespace} delete pod ignite-0" in failed.failure["next_step"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "api_unauthorized"), (503, "rollout_timeout")])
+def test_a_wait_for_pods_outlives_a_busy_server_and_tells_what_stands(
+    plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    def answer(self: Transport, method: str, target: str, *more: t.Any) -> t.Any:
+        asked.append(f"{method} {target}")
+        # The third one belongs to the wait: it looks once before, and the run once before it writes.
+        if asked.count(wanted) == 3 and asked[-1] == wanted:
+            return status, {}, b"no server is available"
+        return send(self, method, target, *more)
+
+    asked: list[str] = []
+    wanted = f"GET /apis/apps/v1/namespaces/{namespace}/statefulsets/ignite"
+    send = Transport.send
+    monkeypatch.setattr(Transport, "send", answer)
+    given = {"namespace": namespace, "instance": "ignite", "definitions": [STATEFUL_SET], "wait_timeout": 3.0}
+    defaults = {name: option.get("default") for name, option in CONTRACT.spec.items()}
+    with pytest.raises(LockdownError) as caught:
+        CONTRACT.fulfil({**defaults, **given, "kubeconfig": str(plane.kubeconfig)}, check_mode=False)
+    assert (caught.value.code, caught.value.details["written"]) == (code, ["StatefulSet/ignite"])
+    assert caught.value.next_step.startswith("What was written stays: StatefulSet/ignite. ")

@@ -15,6 +15,7 @@ from harness import Modules, Outcome
 
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._kube import lease
+from ansible_collections.netguard.lockdown.plugins.module_utils._kube.client import Transport
 from ansible_collections.netguard.lockdown.plugins.module_utils._module.network_policies import CONTRACT
 from lab import audit, objects
 from lab.client import APPLY_PATCH, MERGE_PATCH
@@ -662,13 +663,61 @@ def test_a_run_that_loses_its_lease_names_what_it_has_written(
     renew = lease.Lease.renew
     monkeypatch.setattr(lease.Lease, "renew", renewed)
     monkeypatch.setattr(lease, "_RENEW_AFTER_SECONDS", 0.0)
-    defaults = {name: option.get("default") for name, option in CONTRACT.spec.items()}
-    arguments = world.arguments(definitions=definitions(), kubeconfig=str(world.plane.kubeconfig))
     with pytest.raises(LockdownError) as lost:
-        CONTRACT.fulfil({**defaults, **arguments}, check_mode=False)
+        here(world, definitions=definitions())
     assert (lost.value.code, lost.value.details["left_changed"]) == ("lease_lost", left)
     assert sorted(world.specs()) == left
     assert lost.value.next_step.startswith("Run again to complete" if left else "Nothing is changed")
+
+
+def here(world: World, **more: t.Any) -> Json:
+    """The module's work in this process."""
+    defaults = {name: option.get("default") for name, option in CONTRACT.spec.items()}
+    arguments = world.arguments(kubeconfig=str(world.plane.kubeconfig), **more)
+    return CONTRACT.fulfil({**defaults, **arguments}, check_mode=False)
+
+
+def test_changes_that_a_load_balancer_sends_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(self: Transport, method: str, target: str, *more: t.Any) -> t.Any:
+        if method != "GET" and "/networkpolicies" in target and "dryRun" not in target:
+            send(self, method, target, *more)
+        return send(self, method, target, *more)
+
+    send = Transport.send
+    monkeypatch.setattr(Transport, "send", twice)
+    world.add("by-hand", BY_HAND)
+    before = world.specs()
+    for ports in ((47500,), (47500, 47100)):
+        assert here(world, definitions=definitions(*ports), replace_policies=["by-hand"])["changed"]
+    assert not world.apply(47500, 47100)["changed"]
+    assert here(world, revision="0", accept_unisolated_pods=True)["changed"]
+    assert world.specs() == before
+
+
+def test_a_policy_that_a_finalizer_holds_is_not_taken_for_gone(world: World) -> None:
+    world.apply()
+    deny = objects.reference(API, "NetworkPolicy", DENY, world.namespace)
+    world.plane.patch(deny, {"metadata": {"finalizers": ["example.com/hold"]}})
+    failure = world.run(state="absent", accept_unisolated_pods=True).failure
+    assert (failure["code"], failure["details"]["left_changed"]) == ("not_gone", [DENY])
+    assert sorted(world.specs()) == [ALLOW, DENY]
+
+
+@pytest.mark.parametrize("what", ["/leases", "/configmaps", "/networkpolicies"])
+def test_a_write_that_is_answered_without_its_object_is_not_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def lost(self: Transport, method: str, target: str, *more: t.Any) -> t.Any:
+        if method in ("POST", "PATCH") and what in target and "dryRun" not in target:
+            return 200, {}, b'{"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}'
+        return send(self, method, target, *more)
+
+    send = Transport.send
+    monkeypatch.setattr(Transport, "send", lost)
+    with pytest.raises(LockdownError) as lost_answer:
+        here(world, definitions=definitions())
+    assert lost_answer.value.code == "api_not_kubernetes"
+    assert world.specs() == {}
 
 
 def test_the_lease_of_a_dead_run_is_waited_for(world: World, proxy: DeadlyProxy) -> None:

@@ -45,12 +45,21 @@ def list_policies(
 
 def write(session: Session, change: plan.Change, *, dry_run: bool = False) -> Json | None:
     """Carry out one change; the answer is the object as it stands now, None after a deletion."""
+    try:
+        return _write(session, change, dry_run=dry_run)
+    except ApiError as error:
+        if dry_run or error.status not in (404, 409):
+            raise
+        # A load balancer may have sent it twice, and this is the answer to the second time.
+        done, live = _is_done(session, change)
+        if not done:
+            raise
+        return live
+
+
+def _write(session: Session, change: plan.Change, *, dry_run: bool) -> Json | None:
     if change.deletes:
-        before = t.cast("policy.Policy", change.before)
-        metadata = before["metadata"]
-        session.delete(
-            path_of(before), uid=metadata["uid"], resource_version=metadata["resourceVersion"], dry_run=dry_run
-        )
+        _delete(session, t.cast("policy.Policy", change.before), dry_run=dry_run)
         return None
     after = t.cast("policy.Policy", change.after)
     if change.action == plan.RESTORE:
@@ -65,10 +74,42 @@ def write(session: Session, change: plan.Change, *, dry_run: bool = False) -> Js
     return answer
 
 
+def _delete(session: Session, item: t.Mapping[str, t.Any], *, dry_run: bool = False) -> None:
+    metadata = item["metadata"]
+    gone = session.delete(
+        path_of(item), uid=metadata["uid"], resource_version=metadata["resourceVersion"], dry_run=dry_run
+    )
+    if not gone and not dry_run:
+        raise LockdownError(
+            "not_gone",
+            f"{policy.reference(item)} is not gone",
+            "a finalizer holds it, and it stays in force until that is removed",
+            "See which controller removes the finalizer, or remove it",
+            obj=policy.reference(item),
+        )
+
+
+def _is_done(session: Session, change: plan.Change) -> tuple[bool, Json | None]:
+    """Whether what a change wants is there, and the object as it is now."""
+    live = _live(session, change)
+    if change.deletes:
+        before = t.cast("policy.Policy", change.before)
+        return live is None or live["metadata"]["uid"] != before["metadata"]["uid"], None
+    if live is None:
+        return False, None
+    if not change.applies:
+        return _wrote(live, restored=True), live
+    return _is_as(live, t.cast("policy.Policy", change.after)), live
+
+
+def _live(session: Session, change: plan.Change) -> Json | None:
+    found = session.list(path_of(change.subject, with_name=False))
+    return next((item for item in found if policy.name_of(item) == change.name), None)
+
+
 def carried_out(session: Session, change: plan.Change) -> tuple[bool, Json | None]:
     """Whether a change that failed stands all the same, and the object as it is now."""
-    found = session.list(path_of(change.subject, with_name=False))
-    live = next((item for item in found if policy.name_of(item) == change.name), None)
+    live = _live(session, change)
     if change.before is not None:
         before, field = change.before["metadata"], "uid" if change.deletes else "resourceVersion"
         return (live is None or live["metadata"][field] != before[field]) and (change.deletes or live is not None), live
@@ -86,8 +127,7 @@ def take_back(session: Session, change: plan.Change, written: Json | None) -> No
     if change.before is None:
         # Cilium has written a status meanwhile.
         latest = session.get(path_of(change.subject)) if cilium_policy.is_one(change.subject) else None
-        metadata = t.cast("Json", latest or written)["metadata"]
-        session.delete(path_of(change.subject), uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+        _delete(session, t.cast("Json", latest or written))
     elif change.action == plan.REPLACE:
         saved = policy.manifest(change.before, only_ours=False)
         session.create(path_of(saved, with_name=False), saved, manager=RESTORE_MANAGER)
@@ -152,8 +192,8 @@ def _not_valid(item: policy.Policy, words: str) -> LockdownError:
 
 def _check_answer(answer: Json, wanted: policy.Policy) -> None:
     """An admission webhook may have changed the policy on its way."""
-    wanted = cilium_policy.as_stored(wanted, answer)
-    if policy.view(answer, wanted) != policy.view(wanted) or not ownership.has_our_labels(answer):
+    if not _is_as(answer, wanted):
+        wanted = cilium_policy.as_stored(wanted, answer)
         raise LockdownError(
             "not_as_planned",
             f"The API server stores {policy.reference(wanted)} differently",
@@ -162,3 +202,8 @@ def _check_answer(answer: Json, wanted: policy.Policy) -> None:
             obj=policy.reference(wanted),
             details={"stored": policy.view(answer, wanted), "wanted": policy.view(wanted)},
         )
+
+
+def _is_as(live: Json, wanted: policy.Policy) -> bool:
+    wanted = cilium_policy.as_stored(wanted, live)
+    return policy.view(live, wanted) == policy.view(wanted) and ownership.has_our_labels(live)

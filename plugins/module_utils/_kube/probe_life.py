@@ -27,6 +27,8 @@ _ALIVE = (tools.CONNECTED, tools.DNS_ANSWERED)
 _NOT_HTTP = ("tls: ", "x509: ", "malformed HTTP", "server gave HTTP response", "connection reset by peer")
 _NO_CONNECTION = ("dial ", "proxyconnect")
 _PROXY_FAILURE = "error trying to reach service"
+# A load balancer before the API server says so by itself, and the API server too where it has too much to do.
+_ON_THE_WAY = (429, 502, 503, 504)
 
 
 class Vantage:
@@ -74,6 +76,8 @@ class Vantage:
         except Exception as error:  # noqa: BLE001 (whatever the library raises, nothing is proven)
             return f"the API server gave no answer ({type(error).__name__})"
         answer = _status_object(data)
+        if answer is None and status in _ON_THE_WAY:
+            return f"HTTP status {status} may come from the API server or a load balancer, not from the target"
         # Anything else was said by the target.
         if answer is None:
             return ""

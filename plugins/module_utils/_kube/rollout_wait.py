@@ -48,12 +48,21 @@ class RolloutWait:
         while True:
             try:
                 return self._session.get(kinds.path_of(change.wanted))
-            except ApiError:
-                raise
-            except LockdownError:
-                if time.monotonic() >= deadline:
-                    raise
+            except LockdownError as error:
+                if not _may_pass(error) or time.monotonic() >= deadline:
+                    raise LockdownError(
+                        error.code,
+                        error.what,
+                        error.why,
+                        f"{self._stands}{error.next_step}",
+                        obj=error.obj,
+                        details={**error.details, "written": list(self._written)},
+                    ) from error
                 time.sleep(_POLL_SECONDS)
+
+    @property
+    def _stands(self) -> str:
+        return f"What was written stays: {', '.join(self._written)}. " if self._written else ""
 
     def _in_vain(self, change: plan.Change, live: kinds.Object, state: rollout.Rollout) -> LockdownError:
         owned = self._pods(live)
@@ -71,12 +80,11 @@ class RolloutWait:
         why = f"after {self._seconds:g} s it still waits for {' and '.join(state.waiting_for)}"
         why += "".join(f"; {line}" for line in [*lines, *unreadable])
         why += f"; last events: {'; '.join(events)}" if events else ""
-        stands = f"What was written stays: {', '.join(self._written)}. " if self._written else ""
         return LockdownError(
             "rollout_timeout",
             f"{kinds.reference(change.wanted)} is not rolled out",
             why,
-            f"{stands}{_remedy(live, owned or [])}, and run again",
+            f"{self._stands}{_remedy(live, owned or [])}, and run again",
             obj=kinds.reference(change.wanted),
             details={"rollout": state.as_dict(), "pods": pods or {}, "events": events, "written": list(self._written)},
         )
@@ -92,6 +100,11 @@ class RolloutWait:
             return self._session.list(f"/api/v1/namespaces/{live['metadata']['namespace']}/{resource}", query)
         except LockdownError:
             return None
+
+
+def _may_pass(error: LockdownError) -> bool:
+    """Whether it may be over in a moment: an API server that restarts, or has too much to do."""
+    return not isinstance(error, ApiError) or error.status == 429 or error.status >= 500
 
 
 def _not_ready(pods: t.Sequence[kinds.Object]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import email.utils
 import json
 import os
+import re
 import time
 import typing as t
 from datetime import datetime, timezone
@@ -34,6 +35,12 @@ Query = t.Mapping[str, t.Any]
 _PAGE = 500
 _THROTTLED_TRIES = 3
 _THROTTLED_WAIT_SECONDS = 2.0
+# What programs in Go say of a path that they do not have: an API server of an API that it does not serve, a proxy of
+# anything. Of an object that is not there, an API server says it in a Status.
+_NO_SUCH_PATH = "404 page not found"
+# APIs that another program than the API server may serve, which need not keep all conventions.
+_OF_OTHERS = re.compile(r"/apis/(?![^/]*\.k8s\.io/)[^/]*\.")
+_DISCOVERY = ("APIGroupList", "APIResourceList")
 
 
 class Session:
@@ -67,7 +74,7 @@ class Session:
         try:
             return self.get(path, query)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == 404 and error.why != _NO_SUCH_PATH:
                 return None
             raise
 
@@ -76,7 +83,7 @@ class Session:
         target = f"{path}?{urlencode(query)}" if query else path
         status, _headers, data = self._send("GET", target, None, "application/json")
         if status >= 300:
-            raise from_status("GET", path, self.host, status, self._decode("GET", path, status, data))
+            raise from_status("GET", path, self.host, status, _decode(data) or _as_message(data))
         return data.decode(errors="replace")
 
     def api_versions(self) -> list[str]:
@@ -87,7 +94,7 @@ class Session:
     def whole_page(self, path: str) -> list[Json] | None:
         """All items of a collection, or None where one page does not hold them."""
         page = self._page(path, {"limit": _PAGE})
-        return None if (page.get("metadata") or {}).get("continue") else _items(page)
+        return None if page["metadata"].get("continue") else _items(page)
 
     def list(self, path: str, query: Query | None = None) -> list[Json]:
         """All items of a collection, page by page, with their kind and apiVersion filled in."""
@@ -96,14 +103,17 @@ class Session:
         while True:
             page = self._page(path, params)
             items += _items(page)
-            token = (page.get("metadata") or {}).get("continue")
+            token = page["metadata"].get("continue")
             if not token:
                 return items
+            if token == params.get("continue"):
+                # Whoever answers does not read what is asked, and would do so for ever.
+                raise not_kubernetes("GET", path, self.host)
             params["continue"] = token
 
     def _page(self, path: str, query: Query) -> Json:
         page = self.get(path, query)
-        if not str(page.get("kind")).endswith("List"):
+        if "items" not in page:
             raise not_kubernetes("GET", path, self.host)
         return page
 
@@ -123,8 +133,11 @@ class Session:
     def replace(self, path: str, body: Json) -> Json:
         return self.request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
 
-    def delete(self, path: str, *, uid: str, resource_version: str, dry_run: bool = False) -> None:
-        """Delete exactly the object that was read: another one of that name, or a newer state, is a conflict."""
+    def delete(self, path: str, *, uid: str, resource_version: str, dry_run: bool = False) -> bool:
+        """Delete exactly the object that was read: another one of that name, or a newer state, is a conflict.
+
+        Return whether it is gone: one that a finalizer holds is still there, and is the answer.
+        """
         body: Json = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -134,7 +147,7 @@ class Session:
         if dry_run:
             # The server obeys the body; the query is for readers of audit logs, which hold no bodies.
             body["dryRun"], query["dryRun"] = ["All"], "All"
-        self.request("DELETE", path, query, body)
+        return bool(self.request("DELETE", path, query, body)["kind"] == "Status")
 
     def server_now(self) -> datetime:
         """The API server's clock as of its last answer: runs on different machines compare against one clock."""
@@ -155,10 +168,14 @@ class Session:
             if status != 429 or attempt == _THROTTLED_TRIES - 1:
                 break
             time.sleep(_throttled_wait(headers.get("Retry-After")))
-        answer = self._decode(method, path, status, data)
+        answer = _decode(data)
+        # A proxy's page that says 404 does not say that there is no such object.
+        is_page = status == 404 and answer is None and data.strip() != _NO_SUCH_PATH.encode()
         # The API server never redirects; a login page of a proxy does.
-        if status >= 300:
-            raise from_status(method, path, self.host, status, answer)
+        if status >= 300 and not is_page:
+            raise from_status(method, path, self.host, status, answer or _as_message(data))
+        if answer is None or not _is_of_kubernetes(method, path, answer, stored="dryRun" not in (query or {})):
+            raise not_kubernetes(method, path, self.host)
         return answer
 
     def _send(
@@ -172,17 +189,6 @@ class Session:
             raise from_transport(method, target.partition("?")[0], self.host, error) from error
         self._note_clock(headers.get("Date"))
         return status, headers, data
-
-    def _decode(self, method: str, path: str, status: int, data: bytes) -> Json:
-        try:
-            answer = json.loads(data) if data else None
-        except ValueError:
-            answer = None
-        if status >= 300:
-            return answer if isinstance(answer, dict) else {"message": data[:200].decode(errors="replace")}
-        if isinstance(answer, dict) and _is_of_kubernetes(method, answer):
-            return answer
-        raise not_kubernetes(method, path, self.host)
 
     def _note_clock(self, date: str | None) -> None:
         parsed = email.utils.parsedate_tz(date or "")
@@ -208,10 +214,46 @@ class NoSession(Session):
         raise AssertionError(f"{method} {path} without a connection")
 
 
-def _is_of_kubernetes(method: str, answer: Json) -> bool:
-    """Whether an API server answers so. What has lost its content on the way must not be taken for an empty object."""
+def _decode(data: bytes) -> Json | None:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _as_message(data: bytes) -> Json:
+    return {"message": data[:200].decode(errors="replace")}
+
+
+def _is_of_kubernetes(method: str, path: str, answer: Json, *, stored: bool) -> bool:
+    """Whether an API server answers so. What has lost its content on the way must not be taken for an empty object.
+
+    :arg stored: whether it is no dry run, which gives an object no version.
+    """
     kind = answer.get("kind")
-    return bool(kind and not (method == "GET" and kind == "Status")) or "gitVersion" in answer
+    if kind in _DISCOVERY or "gitVersion" in answer:
+        return True
+    if not kind or method == "DELETE" or kind == "Status":
+        return bool(kind) and method == "DELETE"
+    strictly = not _OF_OTHERS.match(path)
+    if not str(kind).endswith("List"):
+        return _is_object(answer, whole=stored and strictly)
+    items = answer.get("items", "missing")
+    if items is None and not strictly:
+        items = []
+    return (
+        isinstance(items, list)
+        and all(isinstance(item, dict) and _is_object(item, whole=strictly) for item in items)
+        and isinstance(answer.get("metadata"), dict)
+        and (not strictly or bool(answer["metadata"].get("resourceVersion")))
+    )
+
+
+def _is_object(answer: Json, *, whole: bool) -> bool:
+    metadata = answer.get("metadata")
+    needed = ("name", "uid", "resourceVersion") if whole else ("name",)
+    return isinstance(metadata, dict) and all(metadata.get(field) for field in needed)
 
 
 def _items(page: Json) -> list[Json]:
@@ -225,6 +267,6 @@ def _items(page: Json) -> list[Json]:
 
 def _throttled_wait(retry_after: str | None) -> float:
     try:
-        return min(float(retry_after or 1), _THROTTLED_WAIT_SECONDS)
+        return min(max(int(retry_after or 1), 0), _THROTTLED_WAIT_SECONDS)
     except ValueError:
         return 1.0
