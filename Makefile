@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
 KEY := $(shell { $(PYTHON) -V; cat tests/requirements/gate.txt; } 2>&1 | cksum | tr -d ' ')
 GATE := $(CACHE)/gate-$(KEY)
-RUN := PYTHONPATH=tests/tools:tests $(GATE)/bin/python -m gate
+RUN := exec env PYTHONPATH=tests/tools:tests $(GATE)/bin/python -m gate
 NOX := $(GATE)/bin/python -m nox --noxfile noxfile.py --session
 CELL ?= newest
 

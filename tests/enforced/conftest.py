@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     # By default SIGTERM ends pytest without its fixtures' ends, and the cluster would run on for its lifetime.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[TABLE] = Table(_engine(config))
     config.addinivalue_line("markers", f"{ONLY}(engine): makes sense on this engine only")
     config.addinivalue_line("markers", f"{EVERY}: belongs to the short run, which every engine has")

@@ -206,6 +206,10 @@ def close(steps: Sequence[Step], broken: Sequence[str], seconds: Mapping[str, fl
 
 
 def interrupt_on_termination() -> None:
-    """Treat SIGTERM like Ctrl-C, so that steps are stopped and clean up."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """Treat SIGTERM like Ctrl-C, so that steps are stopped and clean up.
+
+    A shell's background job is started with SIGINT ignored, and steps inherit that.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

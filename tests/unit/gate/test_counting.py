@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -182,3 +184,26 @@ def test_a_file_that_names_a_machine_or_no_licence_is_found(tmp_path: Path, text
     found = list(files.all_findings(tmp_path))
     assert len(found) == 1
     assert finding in found[0]
+
+
+def test_a_background_job_is_ended_by_sigterm_with_its_steps(tmp_path: Path) -> None:
+    """Such a job, and all that it starts, would ignore SIGINT."""
+    step = "import sys, time; print('up', flush=True); time.sleep(60)"
+    program = f"""
+import signal, subprocess, sys
+from gate.runner import interrupt_on_termination
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+interrupt_on_termination()
+child = subprocess.Popen([sys.executable, "-c", {step!r}])
+try:
+    child.wait()
+except KeyboardInterrupt:
+    child.send_signal(signal.SIGINT)
+    sys.exit(child.wait(10))
+"""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", program], env=env, stdout=subprocess.PIPE) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == b"up\n"
+        job.terminate()
+        assert job.wait(20) == 256 - signal.SIGINT
