@@ -89,7 +89,8 @@ class _Server:
         if match["name"]:
             named = [obj for obj in found if obj["metadata"]["name"] == match["name"]]
             return (200, named[0]) if named else (404, {"message": f"{match['name']} not found"})
-        return 200, {"kind": "List", "apiVersion": api, "items": [obj for obj in found if _chosen(obj, query)]}
+        chosen = [obj for obj in found if _chosen(obj, query)]
+        return 200, {"kind": "List", "apiVersion": api, "metadata": {"resourceVersion": "1"}, "items": chosen}
 
 
 def _resource(obj: Json) -> str:
