@@ -262,7 +262,8 @@ class PolicyRun:
                 error.code,
                 f"Cannot note in {self._record.reference} that the change is complete",
                 f"{error.why}; all policies are as planned, and stay",
-                f"Nothing is to be undone; the next change, verify or rollback takes that into account. {error.next_step}",
+                "Nothing is to be undone; the next change, verify or rollback takes that into account. "
+                f"{error.next_step}",
                 obj=self._record.reference,
                 details={**error.details, "left_changed": [change.name for change in changes]},
             ) from error
