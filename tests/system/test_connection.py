@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fake_servers import answering, silent
+from fake_servers import Answer, answering, silent
 from harness import Modules, Outcome, run_playbook
 
 from lab import objects
@@ -273,7 +273,7 @@ class TestReach:
     def test_a_page_of_a_proxy_does_not_say_that_there_is_no_object(
         self, home: Path, tmp_path: Path, page: bytes, code: str
     ) -> None:
-        found = [(200, {}, body) for body in (OK_BODY, VERSION_BODY, NO_NODES % (b"", b"[]"))]
+        found: list[Answer] = [(200, {}, body) for body in (OK_BODY, VERSION_BODY, NO_NODES % (b"", b"[]"))]
         with answering(tmp_path, *found, (404, {}, page)) as fake:
             failure = ask({"kubeconfig": str(fake.kubeconfig)}, home=home).failure
         path = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
