@@ -703,6 +703,18 @@ def test_a_policy_that_a_finalizer_holds_is_not_taken_for_gone(world: World) -> 
     assert sorted(world.specs()) == [ALLOW, DENY]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_policy_that_is_being_deleted_does_not_stand_as_wanted(world: World, check: bool) -> None:
+    world.apply()
+    deny = objects.reference(API, "NetworkPolicy", DENY, world.namespace)
+    world.plane.patch(deny, {"metadata": {"finalizers": ["example.com/hold"]}})
+    world.plane.delete(deny)
+    failure = world.apply(check=check).failure
+    assert (failure["code"], failure["object"]["name"]) == ("being_deleted", DENY)
+    world.plane.patch(deny, {"metadata": {"finalizers": None}})
+    assert actions(world.apply(check=check))[DENY] == "create"
+
+
 @pytest.mark.parametrize("what", ["/leases", "/configmaps", "/networkpolicies"])
 def test_a_write_that_is_answered_without_its_object_is_not_believed(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str

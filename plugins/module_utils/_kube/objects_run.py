@@ -9,7 +9,12 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import cluster, options, ownership
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import (
+    cluster,
+    ending,
+    options,
+    ownership,
+)
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError, ObjectRef
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects import definition, kinds, plan
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.secrets import reveal
@@ -76,7 +81,7 @@ class ObjectsRun:
         namespace = self._session.find(f"/api/v1/namespaces/{task.namespace}")
         self._has_namespace = namespace is not None
         if namespace is not None:
-            plan.refuse_ending({"kind": kinds.NAMESPACE, **namespace})
+            ending.refuse(namespace, ObjectRef(kinds.NAMESPACE, task.namespace))
         changes = []
         for wanted in task.definitions:
             if wanted["kind"] == kinds.NAMESPACE:

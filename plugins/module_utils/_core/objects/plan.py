@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.netguard.lockdown.plugins.module_utils._core import ownership
+from ansible_collections.netguard.lockdown.plugins.module_utils._core import ending, ownership
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.errors import LockdownError
 from ansible_collections.netguard.lockdown.plugins.module_utils._core.objects.compare import (
     Difference,
@@ -106,7 +106,7 @@ def make_change(wanted: Object, live: Object | None, *, instance: str, adopt: t.
     """Compare one object. Raises where it is not ours to write, or where another manager holds a field."""
     if live is None:
         return Change(CREATE, wanted, None, "it does not exist", tuple(differences(wanted, None)))
-    refuse_ending(live)
+    ending.refuse(live, reference(live))
     adopted = label_of(wanted) in adopt
     if not ownership.is_ours(live, instance) and not adopted:
         raise _name_taken(wanted, live, instance)
@@ -166,19 +166,6 @@ def _name_taken(wanted: Object, live: Object, instance: str) -> LockdownError:
         f"Rename or remove it, or list {label_of(wanted)} in adopt to take it over",
         obj=reference(wanted),
     )
-
-
-def refuse_ending(live: Object) -> None:
-    """What is written into an object that is being deleted goes with it, and so does what stands as wanted."""
-    since = live["metadata"].get("deletionTimestamp")
-    if since:
-        raise LockdownError(
-            "being_deleted",
-            f"Cannot write {reference(live)}",
-            f"it is being deleted since {since}",
-            "Wait until it is gone, or see which finalizer keeps it, and run again",
-            obj=reference(live),
-        )
 
 
 def _refuse_kept(wanted: Object, live: Object) -> None:
