@@ -144,7 +144,7 @@ class PolicyRun:
         digest = made.digest(cluster_uid=self._uid, namespace=self._task.namespace, instance=self._task.instance)
         self._check_digest(made, digest, history)
         self._check_moves(made)
-        self._refuse_ending(made)
+        _refuse_ending(made)
         pods = self._session.list(f"/api/v1/namespaces/{self._task.namespace}/pods")
         preflight = Preflight.of(made, self._task.instance, pods)
         found = others.judged(self._session, self._task.namespace, preflight.subjects())
@@ -191,13 +191,6 @@ class PolicyRun:
         head = self._record.read().head
         applied = {policy.name_of(item): item for item in head.ours} if head else {}
         drift.require_only_targets(made, applied, self._task.only_targets, instance=self._task.instance)
-
-    def _refuse_ending(self, made: plan.Plan) -> None:
-        """What still stands but is about to vanish would leave pods open, or cut off, after a run that was content."""
-        kept = [change for change in made.changes if change.after and change.after is not change.before]
-        for change in kept:
-            if change.before:
-                ending.refuse(change.before, policy.reference(change.before))
 
     def _confirm(self) -> Json:
         """Mark the current revision as verified, if it is what is wanted and what stands. No policy is written."""
@@ -384,6 +377,13 @@ def _stop(
         obj=policy.reference(change.subject),
         details={**error.details, "left_changed": left_changed},
     )
+
+
+def _refuse_ending(made: plan.Plan) -> None:
+    """What still stands but is about to vanish would leave pods open, or cut off, after a run that was content."""
+    for change in made.changes:
+        if change.before and change.after and change.after is not change.before:
+            ending.refuse(change.before, policy.reference(change.before))
 
 
 def _halted(change: plan.Change, error: LockdownError, left_changed: list[str]) -> LockdownError:
